@@ -1,0 +1,29 @@
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+find_program(LLAMA4REC_CCACHE ccache)
+if(LLAMA4REC_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${LLAMA4REC_CCACHE})
+endif()
+
+# Flags that every target of ours shares (equal flags let them share one precompiled header).
+add_library(llama4rec_flags INTERFACE)
+target_compile_options(llama4rec_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-maybe-uninitialized>)
+if(LLAMA4REC_NATIVE)
+  target_compile_options(llama4rec_flags INTERFACE -march=native)
+endif()
+if(LLAMA4REC_SANITIZE)
+  target_compile_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE})
+endif()
+if(LLAMA4REC_COVERAGE)
+  target_compile_options(llama4rec_flags INTERFACE --coverage)
+  target_link_options(llama4rec_flags INTERFACE --coverage)
+endif()
+target_link_libraries(llama4rec_flags INTERFACE OpenMP::OpenMP_CXX Threads::Threads)
+
+function(llama4rec_settings target)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:llama4rec_flags>)
+endfunction()

@@ -1,0 +1,33 @@
+# llama4rec_layer(NAME [TORCH] [USES layer...] [LINK library...]): the static library of src/NAME.
+function(llama4rec_layer name)
+  cmake_parse_arguments(ARG "TORCH" "" "USES;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  add_library(llama4rec_${name} STATIC ${sources})
+  add_library(llama4rec::${name} ALIAS llama4rec_${name})
+  llama4rec_settings(llama4rec_${name})
+  target_compile_features(llama4rec_${name} PUBLIC cxx_std_20)
+  target_include_directories(llama4rec_${name}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+           $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src>)
+  foreach(used ${ARG_USES})
+    target_link_libraries(llama4rec_${name} PUBLIC llama4rec_${used})
+  endforeach()
+  target_link_libraries(llama4rec_${name} PUBLIC ${ARG_LINK})
+  if(ARG_TORCH)
+    llama4rec_use_torch(llama4rec_${name})
+  endif()
+  set_property(GLOBAL APPEND PROPERTY LLAMA4REC_LAYERS llama4rec_${name})
+endfunction()
+
+# Links libtorch (as a system library: its headers do not pass our warnings) and shares the precompiled header.
+function(llama4rec_use_torch target)
+  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
+  target_include_directories(${target} SYSTEM PUBLIC ${TORCH_INCLUDE_DIRS})
+  if(LLAMA4REC_PRECOMPILED_HEADERS)
+    if(target STREQUAL llama4rec_tensor)
+      target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src/tensor/precompiled.h)
+    else()
+      target_precompile_headers(${target} REUSE_FROM llama4rec_tensor)
+    endif()
+  endif()
+endfunction()

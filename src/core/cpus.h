@@ -1,0 +1,20 @@
+// What the process may use of the machine.
+#pragma once
+
+#include <string>
+
+namespace llama4rec {
+
+/// CPUs that the process may use: affinity mask and cgroup quota; at least 1.
+int available_cpus();
+/// The processor's model name, for manifests and benchmarks.
+std::string cpu_name();
+/// Physical memory in bytes.
+long long physical_memory();
+
+/// Must run first in main(). OpenBLAS chooses its kernel when it is loaded and, in the versions around, does not know newer
+/// processors; where this CPU has AVX-512 the program restarts itself once with OPENBLAS_CORETYPE=SkylakeX (twice the float32
+/// speed, docs/benchmarks.md). A value that the user set by LLAMA4REC_OPENBLAS_CORETYPE wins. Does not return when it restarts.
+void choose_blas_kernel(int argument_count, char** arguments);
+
+}  // namespace llama4rec

@@ -1,0 +1,12 @@
+// The one place that includes libtorch and evens out its versions (1.13.1 as in Debian, upstream 2.x, CPU or CUDA).
+#pragma once
+
+#include <torch/torch.h>
+#include <torch/version.h>
+
+namespace llama4rec::tensor {
+
+/// A device from the option's text: "cpu", "cuda", "cuda:1", "auto" (CUDA where there is one). UsageError when it is not there.
+torch::Device parse_device(const std::string& name);
+
+}  // namespace llama4rec::tensor
