@@ -1,0 +1,1 @@
+// The layer's first source file replaces this one.
