@@ -1,0 +1,125 @@
+// The embedded language model: a LLaMA-architecture transformer with its tokeniser, trained and run in this process.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <llama4rec/language_model.h>
+
+#include "config/options.h"
+#include "llm/training_text.h"
+#include "tensor/torch.h"
+
+namespace llama4rec::llm {
+
+/// Shape of the model made on the spot.
+struct ModelOptions {
+  std::int64_t hidden = 96;
+  std::int64_t intermediate = 256;
+  std::int64_t layers = 2;
+  std::int64_t heads = 4;
+  std::int64_t key_value_heads = 4;
+  std::int64_t context = 1024;     ///< most tokens of prompt and answer
+  std::int64_t vocabulary = 4000;  ///< most pieces of the tokeniser
+  std::int64_t piece_length = 64;  ///< most characters of a piece: whole titles become one token
+  double dropout = 0.2;
+  double rope_theta = 10000;
+  void declare(config::OptionVisitor& visit);  // "llm.hidden", ...
+};
+
+/// How a training run goes; declared twice, with the prefixes "pretraining." and "tuning.".
+struct TrainingOptions {
+  std::int64_t epochs = 40;
+  std::int64_t batch_tokens = 8192;  ///< tokens per optimiser step
+  double learning_rate = 4e-3;
+  double minimum_learning_rate = 0.05;  ///< end of the cosine, as a share of learning_rate
+  std::int64_t warmup_steps = 50;
+  double weight_decay = 0.01;
+  double clip_norm = 1.0;
+};
+struct PretrainingOptions : TrainingOptions {
+  void declare(config::OptionVisitor& visit);
+};
+struct TuningOptions : TrainingOptions {
+  TuningOptions();
+  void declare(config::OptionVisitor& visit);
+};
+
+/// What a step of training reports.
+struct TrainingStep {
+  std::int64_t epoch = 0;  ///< from 0
+  std::int64_t step = 0;   ///< from 1
+  std::int64_t steps = 0;  ///< of the whole run, as far as known
+  double loss = 0;         ///< mean over the learned tokens, natural logarithm
+  double tokens_per_second = 0;
+};
+
+/// What a training run did; `losses` holds one value per epoch.
+struct TrainingSummary {
+  std::vector<double> losses;
+  std::vector<double> validation_losses;
+  std::int64_t steps = 0;
+  std::int64_t tokens = 0;          ///< read
+  std::int64_t learned_tokens = 0;  ///< counted in the loss
+  double seconds = 0;
+};
+
+/// Where and how a training run keeps itself resumable and is watched.
+struct TrainingHooks {
+  std::function<void(const TrainingStep&)> on_step;
+  /// Where not empty: the state (weights, optimiser, position) is kept here after every epoch and an interrupted run goes
+  /// on from it; removed at the end. Losses and weights equal the uninterrupted run's bit by bit on the same machine and threads.
+  std::filesystem::path checkpoint;
+  std::vector<TrainingText> validation;
+};
+
+/// Trains a sentencepiece BPE tokeniser on weighted texts (titles by their training frequency) and writes `file`. Pieces may
+/// span blanks, so that whole titles become one token; any byte stays encodable (byte fallback).
+void train_tokenizer(std::span<const std::pair<std::string, std::int64_t>> weighted_texts, const ModelOptions& options,
+                     std::uint64_t seed, const std::filesystem::path& file);
+
+/// A language model in this process. Not thread-safe; libtorch uses the threads.
+class EmbeddedLlm : public LanguageModel {
+ public:
+  /// Fresh weights from the seed, over the tokeniser in `tokenizer_file`.
+  static std::unique_ptr<EmbeddedLlm> create(const std::filesystem::path& tokenizer_file, const ModelOptions& options,
+                                             std::uint64_t seed, const torch::Device& device);
+  /// Reads a folder that `save` wrote, in the layout of Hugging Face LLaMA checkpoints: config.json, model.safetensors,
+  /// tokenizer.model. DataError names what is wrong.
+  static std::unique_ptr<EmbeddedLlm> load(const std::filesystem::path& folder, const torch::Device& device);
+  ~EmbeddedLlm() override;
+
+  /// Writes the folder; every file atomically, config.json last.
+  void save(const std::filesystem::path& folder) const;
+
+  /// Cross-entropy on the learned tokens with AdamW, warm-up and cosine. The seed decides order and dropout. A loss that is
+  /// not finite throws DataError with the step. Checks for interrupts at resumable points.
+  TrainingSummary train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
+                        const TrainingHooks& hooks);
+  /// Mean loss over the learned tokens, without dropout.
+  [[nodiscard]] double evaluate(std::span<const TrainingText> texts);
+
+  [[nodiscard]] std::vector<Completion> complete(std::span<const CompletionRequest> requests,
+                                                 const CompletionProgress& progress) override;
+  [[nodiscard]] std::int64_t count_tokens(const std::string& segment) const override;
+  [[nodiscard]] std::int64_t context_length() const override;
+  [[nodiscard]] std::string fingerprint() const override;
+
+  [[nodiscard]] std::int64_t parameters() const;
+  /// log P(token | tokens before it), one per token after the first.
+  [[nodiscard]] std::vector<double> score_tokens(std::span<const std::int32_t> tokens);
+  [[nodiscard]] std::vector<std::int32_t> encode(const PromptText& prompt) const;
+
+ private:
+  struct State;
+  explicit EmbeddedLlm(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace llama4rec::llm

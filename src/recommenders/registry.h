@@ -1,0 +1,37 @@
+// Every recommender by name. Adding one: its pair of files, its line in registry.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <llama4rec/recommender.h>
+
+#include "config/configuration.h"
+
+namespace llama4rec::recommenders {
+
+enum class RecommenderKind { kDirect, kSequential, kRating };
+
+/// What the registry tells about a model.
+struct RecommenderInfo {
+  std::string name;   ///< "lightgcn"
+  std::string title;  ///< "LightGCN", for tables
+  RecommenderKind kind = RecommenderKind::kDirect;
+  std::string source;  ///< the paper it comes from
+};
+
+[[nodiscard]] const std::vector<RecommenderInfo>& all();
+/// UsageError with the nearest name when there is no such model.
+[[nodiscard]] const RecommenderInfo& info(const std::string& name);
+
+/// A fresh model with the configured options; the seed decides initial weights and sampling.
+std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
+                                              std::uint64_t seed);
+std::unique_ptr<RatingPredictor> create_rating(const std::string& name, const config::Configuration& configuration,
+                                               std::uint64_t seed);
+/// Adds every model's options and the common "train." ones to the table.
+void add_options(config::OptionTable& table);
+
+}  // namespace llama4rec::recommenders
