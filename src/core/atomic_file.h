@@ -2,12 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace llama4rec {
 
 /// Replaces `file` by `bytes`. InternalError (disk full, no permission) leaves the old file as it was and removes the
-/// temporary one.
+/// temporary one. A link is written through; a pipe or a device (/dev/stdout) is written to as it is.
 void write_file_atomically(const std::filesystem::path& file, std::string_view bytes);
 
 /// A file that is written piece by piece and appears at `commit`; destroyed before that, it leaves nothing behind.
@@ -27,6 +28,7 @@ class AtomicFile {
  private:
   std::filesystem::path target_;
   std::filesystem::path temporary_;
+  std::string buffer_;
   int descriptor_ = -1;
 };
 
