@@ -1,0 +1,23 @@
+#include "prompts/prompt_options.h"
+
+namespace llama4rec::prompts {
+
+void PromptOptions::declare(config::OptionVisitor& visit) {
+  visit.option("prompts.candidates", candidates, config::between(2, 100),
+               "Candidates k' that the language model ranks: the conventional model's best unseen items.", "IV-A5");
+  visit.option("prompts.history_length", history_length, config::between(1, 1000),
+               "Most items of a user's history in a prompt; the latest ones stay.");
+  visit.option("prompts.similar_history_length", similar_history_length, config::between(1, 1000),
+               "Most items of the similar user's history in an augmented prompt; the latest ones stay.", "III-C1");
+  visit.option("prompts.show_candidates", show_candidates, config::anything(),
+               "List the candidates in ranking prompts (the answer is bound to them in any case).");
+  visit.option("prompts.similar_user", similar_user, config::anything(),
+               "Augmented prompts carry the most similar user's history.", "III-C1, eq. 3");
+  visit.option("prompts.hint", hint, config::anything(), "Augmented prompts carry the conventional model's prediction.",
+               "III-C2");
+  visit.option("prompts.style", style, config::one_of({"compact", "verbose"}),
+               "Wording: compact for a small model made on the spot, verbose (the paper's shape) for a large one.",
+               "Fig. 3");
+}
+
+}  // namespace llama4rec::prompts
