@@ -11,6 +11,7 @@ endif()
 add_library(llama4rec_flags INTERFACE)
 target_compile_options(llama4rec_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -Wno-missing-field-initializers  # designated initialisers leave defaults out on purpose
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-maybe-uninitialized -Wno-restrict>)
 if(LLAMA4REC_NATIVE)
   target_compile_options(llama4rec_flags INTERFACE -march=native)

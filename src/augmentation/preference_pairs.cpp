@@ -1,0 +1,105 @@
+#include "augmentation/preference_pairs.h"
+
+#include <algorithm>
+
+#include "core/random.h"
+
+namespace llama4rec::augmentation {
+namespace {
+
+CompletionRequest question(const PairUser& user, ItemIndex first, ItemIndex second, prompts::CaseWriter& writer,
+                           bool augmented) {
+  prompts::RankingQuestion wording = writer.ranking(user.question, augmented);
+  if (!wording.candidates.empty()) wording.candidates = {first, second};
+  CompletionRequest request{.prompt = writer.templates().ranking(wording),
+                            .grammar = writer.templates().ranking_grammar({first, second})};
+  request.grammar.generate_first = 1;
+  return request;
+}
+
+}  // namespace
+
+void PairOptions::declare(config::OptionVisitor& visit) {
+  visit.option("augmentation.pairs_per_user", per_user, config::between(0, 10000),
+               "Pairs of un-interacted items per user that the language model orders; 0 = no data augmentation.",
+               "III-B1, eq. 2");
+  visit.option(
+      "augmentation.draw", draw, config::one_of({"uniform", "upper"}),
+      "How pairs are drawn: two items uniformly, or one of the conventional model's upper ranks and one uniformly.",
+      "III-B1");
+  visit.option("augmentation.both_orders", both_orders, config::anything(),
+               "Ask each pair in both orders of presentation and drop those whose answer changes (position bias).");
+}
+
+std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std::vector<bool>& known_items,
+                                  const PairOptions& options, std::uint64_t seed) {
+  std::vector<DrawnPair> pairs;
+  std::vector<char> taken(known_items.size());
+  for (std::size_t position = 0; position < users.size(); ++position) {
+    const PairUser& user = users[position];
+    for (std::size_t item = 0; item < taken.size(); ++item) taken[item] = known_items[item] ? 0 : 1;
+    for (const ItemIndex item : user.interacted) taken[static_cast<std::size_t>(item)] = 1;
+    std::vector<ItemIndex> free;
+    for (std::size_t item = 0; item < taken.size(); ++item) {
+      if (taken[item] == 0) free.push_back(static_cast<ItemIndex>(item));
+    }
+    if (free.size() < 2) continue;
+    std::vector<ItemIndex> upper;
+    for (const ItemIndex item : user.question.ranked) {
+      if (taken[static_cast<std::size_t>(item)] == 0) upper.push_back(item);
+    }
+    RandomStream random(seed, "augmentation.pairs", {static_cast<std::uint64_t>(user.question.user)});
+    for (std::int64_t n = 0; n < options.per_user; ++n) {
+      const bool from_upper = options.draw == "upper" && !upper.empty();
+      const ItemIndex first = from_upper ? upper[random.below(upper.size())] : free[random.below(free.size())];
+      ItemIndex second = first;
+      while (second == first) second = free[random.below(free.size())];
+      pairs.push_back({.user = position, .first = first, .second = second});
+    }
+  }
+  return pairs;
+}
+
+std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, const std::vector<DrawnPair>& pairs,
+                                        LanguageModel& model, prompts::CaseWriter& writer, bool augmented_prompts,
+                                        const PairOptions& options, const CompletionProgress& progress,
+                                        PairAccount& account) {
+  const std::size_t per_pair = options.both_orders ? 2 : 1;
+  std::vector<CompletionRequest> requests;
+  requests.reserve(pairs.size() * per_pair);
+  for (const DrawnPair& pair : pairs) {
+    const PairUser& user = users[pair.user];
+    requests.push_back(question(user, pair.first, pair.second, writer, augmented_prompts));
+    if (options.both_orders) {
+      requests.push_back(question(user, pair.second, pair.first, writer, augmented_prompts));
+    }
+  }
+  const std::vector<Completion> answers = model.complete(requests, progress);
+
+  std::vector<PreferencePair> result;
+  std::int64_t first_shown = 0;
+  for (std::size_t p = 0; p < pairs.size(); ++p) {
+    const DrawnPair& pair = pairs[p];
+    // order[0] indexes the options in the order of presentation.
+    const bool prefers_first = answers[p * per_pair].order.front() == 0;
+    first_shown += prefers_first ? 1 : 0;
+    if (options.both_orders) {
+      const bool again = answers[p * per_pair + 1].order.front() == 1;
+      first_shown += again ? 0 : 1;
+      if (again != prefers_first) {
+        ++account.disagreed;
+        continue;
+      }
+    }
+    result.push_back({.user = users[pair.user].question.user,
+                      .preferred = prefers_first ? pair.first : pair.second,
+                      .other = prefers_first ? pair.second : pair.first});
+  }
+  account.asked += static_cast<std::int64_t>(pairs.size());
+  account.kept += static_cast<std::int64_t>(result.size());
+  account.first_shown_preferred =
+      requests.empty() ? 0 : static_cast<double>(first_shown) / static_cast<double>(requests.size());
+  return result;
+}
+
+}  // namespace llama4rec::augmentation
