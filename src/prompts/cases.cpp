@@ -29,10 +29,11 @@ CaseWriter::CaseWriter(const ItemTexts& texts, const Templates& templates, const
       budget_(budget) {}
 
 template <class Item, class Word>
-void CaseWriter::fit(std::vector<Item>& history, std::vector<Item>& similar, const Word& word) {
+void CaseWriter::fit(std::vector<Item>& history, std::vector<Item>& similar, std::int64_t answer_tokens,
+                     const Word& word) {
   ++trimming_.prompts;
   const auto tokens = [&] {
-    std::int64_t total = 1;  // the begin token
+    std::int64_t total = 2 + answer_tokens;  // the begin and the end token
     for (const std::string& segment : word().segments) total += count_tokens_(segment);
     return total;
   };
@@ -40,10 +41,11 @@ void CaseWriter::fit(std::vector<Item>& history, std::vector<Item>& similar, con
   for (std::int64_t now = tokens(); now > budget_; now = tokens()) {
     std::vector<Item>& shorter = similar.empty() ? history : similar;
     if (shorter.empty()) {
-      throw UsageError(fmt::format(
-          "a prompt needs {} tokens without any history, but llm.context leaves {}; lower prompts.candidates or raise "
-          "llm.context",
-          now, budget_));
+      throw UsageError(
+          fmt::format("a prompt and its answer need {} tokens without any history, but llm.context is {}; lower "
+                      "prompts.candidates or "
+                      "raise llm.context",
+                      now, budget_));
     }
     // An eighth at a time: few counts, hardly more lost than needed.
     const std::size_t dropped = std::max<std::size_t>(1, shorter.size() / 8);
@@ -68,7 +70,11 @@ RankingQuestion CaseWriter::ranking(const RankingCase& source, bool augmented) {
     question.similar_history = latest(source.similar_history, options_.similar_history_length);
   }
   if (augmented && options_.hint) question.hint = source.ranked;
-  fit(question.history, question.similar_history, [&] { return templates_->ranking(question); });
+  std::int64_t answer_tokens = 0;
+  for (const ItemIndex item : source.ranked) {
+    answer_tokens += count_tokens_(texts_->title(item)) + count_tokens_(kSeparator);
+  }
+  fit(question.history, question.similar_history, answer_tokens, [&] { return templates_->ranking(question); });
   return question;
 }
 
@@ -81,7 +87,8 @@ RatingQuestion CaseWriter::rating(const RatingCase& source, bool augmented) {
     question.similar_history = latest(source.similar_history, options_.similar_history_length);
   }
   if (augmented && options_.hint) question.predicted_rating = source.predicted_rating;
-  fit(question.history, question.similar_history, [&] { return templates_->rating(question); });
+  fit(question.history, question.similar_history, count_tokens_(texts_->ratings().back()),
+      [&] { return templates_->rating(question); });
   return question;
 }
 

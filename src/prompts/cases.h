@@ -45,7 +45,7 @@ struct TrimmingAccount {
 /// candidates are never cut), shuffles the shown candidates by the seed.
 class CaseWriter {
  public:
-  /// `count_tokens` of a segment; `budget`: most tokens of a prompt, answer not counted.
+  /// `count_tokens` of a segment; `budget`: most tokens of a prompt and its answer together.
   CaseWriter(const ItemTexts& texts, const Templates& templates, const PromptOptions& options, std::uint64_t seed,
              std::function<std::int64_t(const std::string&)> count_tokens, std::int64_t budget);
 
@@ -55,9 +55,9 @@ class CaseWriter {
   [[nodiscard]] const TrimmingAccount& trimming() const { return trimming_; }
 
  private:
-  /// Drops items from the front of `history`, then of `similar`, while the tokens of `prompt` exceed the budget.
+  /// Drops items from the front of `history`, then of `similar`, while prompt and answer exceed the budget.
   template <class Item, class Word>
-  void fit(std::vector<Item>& history, std::vector<Item>& similar, const Word& word);
+  void fit(std::vector<Item>& history, std::vector<Item>& similar, std::int64_t answer_tokens, const Word& word);
 
   const ItemTexts* texts_;
   const Templates* templates_;

@@ -1,0 +1,127 @@
+#include "pipeline/language_model_stages.h"
+
+#include <fmt/format.h>
+
+#include "core/atomic_file.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/random.h"
+#include "llm/embedded_llm.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+llm::TrainingHooks training_hooks(const StageFolder& stage, Progress& progress) {
+  llm::TrainingHooks hooks;
+  hooks.checkpoint = stage.path / "training_state";
+  hooks.on_step = [&progress](const llm::TrainingStep& step) {
+    progress.set(step.step * 1000 / std::max<std::int64_t>(1, step.steps));
+    progress.note(
+        fmt::format("epoch {}, loss {:.3f}, {:.0f} tokens/s", step.epoch + 1, step.loss, step.tokens_per_second));
+  };
+  return hooks;
+}
+
+void summarise(const llm::TrainingSummary& training, nlohmann::ordered_json& summary) {
+  summary["losses"] = training.losses;
+  summary["steps"] = training.steps;
+  summary["tokens"] = training.tokens;
+  summary["learned_tokens"] = training.learned_tokens;
+  summary["seconds"] = training.seconds;
+}
+
+std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, bool augmented,
+                                                     prompts::InstructionWriter& writer) {
+  std::vector<prompts::Instruction> instructions;
+  for (const auto& it : cases.ranking) {
+    instructions.push_back(writer.ranking(it, prompts::InstructionKind::kRanking, augmented));
+  }
+  for (const auto& it : cases.pairs) {
+    instructions.push_back(writer.ranking(it, prompts::InstructionKind::kPair, augmented));
+  }
+  for (std::size_t n = 0; n < cases.continuation.size(); ++n) {
+    instructions.push_back(writer.continuation(cases.continuation[n], cases.liked_next[n], augmented));
+  }
+  for (const auto& it : cases.rating) instructions.push_back(writer.rating(it, augmented));
+  return instructions;
+}
+
+}  // namespace
+
+StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                           const prompts::InstructionFold& fold, std::uint64_t seed) {
+  std::vector<std::string> dependencies = setup.dependencies(
+      {"llm.", "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
+  dependencies.push_back(fmt::format("seed={}", seed));
+  return store.run("pretrain", dependencies, [&](StageFolder& stage) {
+    const prompts::PretrainingText text(setup.dataset(), fold.before, setup.loaded.positive_threshold, setup.texts,
+                                        setup.templates, setup.pretraining_text, seed);
+    guard.admit_training_text(data::Phase::kPretraining, text.provenance());
+    const auto model_options = setup.configuration.read<llm::ModelOptions>();
+    const auto training_options = setup.configuration.read<llm::PretrainingOptions>();
+    const auto tokenizer_file = stage.path / "tokenizer.model";
+    llm::train_tokenizer(text.tokenizer_texts(), model_options, derived_seed(seed, "llm.tokenizer"), tokenizer_file);
+    auto model =
+        llm::EmbeddedLlm::create(tokenizer_file, model_options, derived_seed(seed, "llm.weights"), setup.device);
+    Progress progress("pre-training", 1000, "");
+    const auto summary = model->train([&](std::int64_t epoch) { return text.epoch(epoch); }, training_options,
+                                      derived_seed(seed, "llm.pretraining"), training_hooks(stage, progress));
+    progress.finish();
+    model->save(stage.path / "model");
+    summarise(summary, stage.summary);
+    stage.summary["parameters"] = model->parameters();
+  });
+}
+
+StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                       const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
+                       const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
+  std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
+  dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
+  dependencies.push_back("pretrained=" + pretrained.key);
+  dependencies.push_back(fmt::format("seed={}", seed));
+  return store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, [&](StageFolder& stage) {
+    auto model = llm::EmbeddedLlm::load(pretrained.path / "model", setup.device);
+    const TuningCases cases = make_cases();
+    guard.admit_training_text(data::Phase::kInstructionTuning, cases.provenance);
+    prompts::CaseWriter case_writer(
+        setup.texts, setup.templates, setup.prompts, seed,
+        [&](const std::string& segment) { return model->count_tokens(segment); }, model->context_length());
+    prompts::InstructionWriter writer(case_writer, setup.texts, setup.instructions);
+    std::vector<prompts::Instruction> instructions = write_instructions(cases, augmented, writer);
+    const std::int64_t repeated = prompts::drop_repeated(instructions);
+    if (instructions.empty()) {
+      throw DataError("no instruction can be made from this data set: no user has enough interactions");
+    }
+
+    AtomicFile file(stage.path / "instructions.jsonl");
+    std::map<std::string, std::int64_t> counts;
+    std::vector<llm::TrainingText> texts;
+    for (const auto& instruction : instructions) {
+      ++counts[to_string(instruction.kind)];
+      texts.push_back(instruction.training_text());
+      file.write(instruction.alpaca_json(setup.dataset()) + "\n");
+    }
+    file.commit();
+
+    Progress progress(augmented ? "tuning (augmented prompts)" : "tuning (plain prompts)", 1000, "");
+    const auto training_options = setup.configuration.read<llm::TuningOptions>();
+    const auto summary = model->train([&](std::int64_t) { return texts; }, training_options,
+                                      derived_seed(seed, augmented ? "llm.tuning.augmented" : "llm.tuning.plain"),
+                                      training_hooks(stage, progress));
+    progress.finish();
+    model->save(stage.path / "model");
+    summarise(summary, stage.summary);
+    stage.summary["instructions"] = counts;
+    stage.summary["repeated_instructions_dropped"] = repeated;
+    stage.summary["rankings_without_positive"] = cases.without_positive;
+    stage.summary["targets_injected"] = cases.injected;
+    std::vector<std::int64_t> positions(static_cast<std::size_t>(setup.prompts.candidates), 0);
+    for (const auto position : cases.target_positions) ++positions[static_cast<std::size_t>(position - 1)];
+    stage.summary["target_positions"] = positions;
+    stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;
+    stage.summary["trimmed_items"] = case_writer.trimming().trimmed_items;
+  });
+}
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,25 @@
+// Making the language models of a run: pre-training, then tuning on plain and on augmented prompts.
+#pragma once
+
+#include <cstdint>
+
+#include "data/leak_guard.h"
+#include "pipeline/ranking_cases.h"
+#include "pipeline/run_setup.h"
+#include "pipeline/stage_store.h"
+#include "prompts/instruction_fold.h"
+
+namespace llama4rec::pipeline {
+
+/// A small model made on the spot, pre-trained on the text before the fold's cuts. The stage's folder holds `model/` and
+/// `tokenizer.model`; its summary the losses.
+StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                           const prompts::InstructionFold& fold, std::uint64_t seed);
+
+/// The pre-trained model tuned on instructions (paper, eq. 7). `make_cases` is called only if the stage is not done. The
+/// stage's folder holds `model/` and `instructions.jsonl` (Alpaca's form), its summary the instructions' statistics.
+StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                       const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
+                       const std::function<TuningCases()>& make_cases, std::uint64_t seed);
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,29 @@
+#include "pipeline/run_options.h"
+
+namespace llama4rec::pipeline {
+
+void RunOptions::declare(config::OptionVisitor& visit) {
+  visit.option("data.name", data_name, config::anything(),
+               "Data set: ml-100k, ml-1m, book-crossing, sample, or the folder of an imported one.", "IV-A1");
+  visit.option("data.fetch", data_fetch, config::anything(), "Download the data set where it is not on this machine.");
+  visit.option("data.fallback", data_fallback, config::anything(),
+               "Data set to use where data.name can neither be found nor downloaded; empty: stop with an error.");
+  visit.option("run.backbone", backbone, config::anything(), "The conventional recommender that the method improves.",
+               "IV-A4");
+  visit.option("run.second_backbone", second_backbone, config::anything(),
+               "Control: this recommender's order in the language model's place; empty: none.");
+  visit.option("run.rating_model", rating_model, config::anything(),
+               "Conventional model whose predicted ratings are the hints of rating prompts.", "III-C2");
+  visit.option("run.repeats", repeats, config::between(1, 1000),
+               "Seeds: the run is repeated with seed, seed + 1, ...; users' metrics are averaged over them.", "IV-A5");
+  visit.option(
+      "run.controls", controls, config::anything(),
+      "Also make the rows that tell what a gain means: other orders in the language model's place, pairs ordered at "
+      "random or by popularity.");
+  visit.option("run.directory", directory, config::anything(), "Where run folders are kept.");
+  visit.option("run.profile", profile, config::anything(), "A label for tables and reports, such as quick.");
+  visit.option("augmentation.prompts", augmentation_prompts, config::one_of({"plain", "augmented"}),
+               "Prompts of data augmentation; augmented ones hand the recommender its own opinion back.", "III-B1");
+}
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,27 @@
+// Options of a whole run of the method.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/options.h"
+
+namespace llama4rec::pipeline {
+
+struct RunOptions {
+  std::string data_name = "ml-100k";
+  bool data_fetch = false;
+  std::string data_fallback;
+  std::string backbone = "lightgcn";
+  std::string second_backbone = "mf";
+  std::string rating_model = "als";
+  std::int64_t repeats = 1;
+  bool controls = true;
+  std::string directory = "runs";
+  std::string profile;
+  std::string augmentation_prompts = "plain";
+
+  void declare(config::OptionVisitor& visit);
+};
+
+}  // namespace llama4rec::pipeline

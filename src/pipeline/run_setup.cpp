@@ -1,0 +1,57 @@
+#include "pipeline/run_setup.h"
+
+#include <fmt/format.h>
+
+#include "core/log.h"
+#include "data/fetch.h"
+
+namespace llama4rec::pipeline {
+
+RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData loaded_given, torch::Device device_given)
+    : configuration(std::move(configuration_given)),
+      loaded(std::move(loaded_given)),
+      device(device_given),
+      run(configuration.read<RunOptions>()),
+      evaluation(configuration.read<evaluation::EvaluationOptions>()),
+      prompts(configuration.read<prompts::PromptOptions>()),
+      instructions(configuration.read<prompts::InstructionOptions>()),
+      pretraining_text(configuration.read<prompts::PretrainingTextOptions>()),
+      fold(configuration.read<prompts::FoldOptions>()),
+      direct(loaded.split(data::Task::kDirect)),
+      sequential(loaded.split(data::Task::kSequential)),
+      rating(loaded.split(data::Task::kRating)),
+      held_out(data::held_out_union({&direct, &sequential, &rating})),
+      texts(loaded.dataset),
+      templates(texts, prompts.style) {
+  if (direct.test_users().empty()) {
+    throw DataError(
+        fmt::format("data set {}: no user has 3 interactions with a rating of {} or more, so there is no test item",
+                    loaded.dataset.name, loaded.positive_threshold));
+  }
+}
+
+std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes) const {
+  return {"data=" + loaded.dataset.source_hash, configuration.canonical({"data."}), configuration.canonical(prefixes),
+          "device=" + device.str()};
+}
+
+data::LoadedData obtain_data(const config::Configuration& configuration) {
+  const auto run = configuration.read<RunOptions>();
+  const auto options = configuration.read<data::DataOptions>();
+  if (data::locate(run.data_name, options)) return data::load(run.data_name, options);
+  if (run.data_fetch) {
+    try {
+      log::info("data set {} is not on this machine; downloading it", run.data_name);
+      data::fetch(run.data_name, data::FetchOptions{});
+      return data::load(run.data_name, options);
+    } catch (const Error& error) {
+      if (run.data_fallback.empty() || error.category() == ErrorCategory::kInterrupted) throw;
+      log::warn("{}", error.what());
+    }
+  }
+  if (run.data_fallback.empty()) return data::load(run.data_name, options);  // its message says where it was looked for
+  log::warn("data set {} is not to be had; using {} instead", run.data_name, run.data_fallback);
+  return data::load(run.data_fallback, options);
+}
+
+}  // namespace llama4rec::pipeline

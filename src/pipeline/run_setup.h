@@ -1,0 +1,57 @@
+// Everything that the stages of a run share and that no seed changes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/configuration.h"
+#include "data/load.h"
+#include "data/split.h"
+#include "evaluation/evaluation_options.h"
+#include "pipeline/run_options.h"
+#include "prompts/instruction_fold.h"
+#include "prompts/instructions.h"
+#include "prompts/item_texts.h"
+#include "prompts/pretraining_text.h"
+#include "prompts/prompt_options.h"
+#include "prompts/templates.h"
+#include "tensor/torch.h"
+
+namespace llama4rec::pipeline {
+
+/// Not movable: splits and texts point into the data set.
+struct RunSetup {
+  RunSetup(config::Configuration configuration, data::LoadedData loaded, torch::Device device);
+  RunSetup(const RunSetup&) = delete;
+  RunSetup& operator=(const RunSetup&) = delete;
+  RunSetup(RunSetup&&) = delete;
+  RunSetup& operator=(RunSetup&&) = delete;
+  ~RunSetup() = default;
+
+  config::Configuration configuration;
+  data::LoadedData loaded;
+  torch::Device device;
+
+  RunOptions run;
+  evaluation::EvaluationOptions evaluation;
+  prompts::PromptOptions prompts;
+  prompts::InstructionOptions instructions;
+  prompts::PretrainingTextOptions pretraining_text;
+  prompts::FoldOptions fold;
+
+  data::Split direct;  ///< the task that the run evaluates
+  data::Split sequential;
+  data::Split rating;
+  InteractionSet held_out;  ///< union over the tasks
+  prompts::ItemTexts texts;
+  prompts::Templates templates;
+
+  [[nodiscard]] const Dataset& dataset() const { return loaded.dataset; }
+  /// Lines for stage keys: the data set and every option with one of the prefixes.
+  [[nodiscard]] std::vector<std::string> dependencies(const std::vector<std::string>& prefixes) const;
+};
+
+/// Finds the run's data set: on this machine, else by download where allowed, else the fallback; says on the log what it took.
+data::LoadedData obtain_data(const config::Configuration& configuration);
+
+}  // namespace llama4rec::pipeline
