@@ -31,16 +31,16 @@ class Context {
   std::vector<std::string> assignments;  ///< every `--set key=value`, in order
   std::string log_level = "info";
 
-  /// Defaults + the YAML file (where not empty) + `--set` + the global flags. Starts logging and libtorch's runtime.
+  /// Defaults + the YAML file (where not empty) + `--set` + the global flags. Starts libtorch's runtime.
   config::Configuration load_configuration(const std::string& yaml_file = "");
   /// All options of all modules.
   [[nodiscard]] const std::shared_ptr<const config::OptionTable>& table() const { return table_; }
   /// Prints the command's one JSON document.
   static void print_json(const nlohmann::ordered_json& document);
 
-  std::int64_t seed_flag = -1;
-  std::int64_t threads_flag = -1;
-  std::string device_flag;
+  std::string seed_flag;     ///< as given on the command line, empty = not given; checked like every option
+  std::string threads_flag;  ///< likewise
+  std::string device_flag;   ///< likewise
 
  private:
   std::shared_ptr<const config::OptionTable> table_;

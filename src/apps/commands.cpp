@@ -1,0 +1,10 @@
+#include "apps/commands.h"
+
+namespace llama4rec::apps {
+
+void add_commands(CLI::App& program, Context& context) {
+  // In the order of --help.
+  add_config_command(program, context);
+}
+
+}  // namespace llama4rec::apps

@@ -1,0 +1,10 @@
+// The commands: each is one file NAME_command.cpp with one function that adds it to the program. Sorted by name.
+#pragma once
+
+#include "apps/command.h"
+
+namespace llama4rec::apps {
+
+void add_config_command(CLI::App& program, Context& context);
+
+}  // namespace llama4rec::apps
