@@ -3,16 +3,6 @@
 #include <fmt/format.h>
 
 namespace llama4rec::data {
-namespace {
-
-InteractionSet members(const Split& task, Phase phase) {
-  InteractionSet forbidden = task.members(Part::kTest);
-  if (phase != Phase::kTest) forbidden |= task.members(Part::kValidation);
-  return forbidden;
-}
-
-}  // namespace
-
 std::string to_string(Phase phase) {
   switch (phase) {
     case Phase::kPretraining:
@@ -30,14 +20,26 @@ std::string to_string(Phase phase) {
 }
 
 LeakGuard::LeakGuard(const Dataset& dataset, const std::vector<const Split*>& tasks, InteractionSet instruction_targets)
-    : dataset_(&dataset), held_out_(held_out_union(tasks)), instruction_targets_(std::move(instruction_targets)) {}
+    : dataset_(&dataset), held_out_(held_out_union(tasks)), instruction_targets_(std::move(instruction_targets)) {
+  for (const Split* split : tasks) {
+    InteractionSet test = split->members(Part::kTest);
+    InteractionSet both = test;
+    both |= split->members(Part::kValidation);
+    of_task_[split->task()] = {.test = std::move(test), .validation_and_test = std::move(both)};
+  }
+}
+
+const InteractionSet& LeakGuard::forbidden(const Split& task, Phase phase) const {
+  const TaskSets& sets = of_task_.at(task.task());
+  return phase == Phase::kTest ? sets.test : sets.validation_and_test;
+}
 
 void LeakGuard::admit_recommender(Phase phase, const Split& task, const Provenance& model) const {
   if (phase == Phase::kPretraining) {
     throw LeakError(fmt::format("{} has no place in {}", model.what, to_string(phase)));
   }
   // At test, too, the recommender is the one fit on train: validation stays forbidden.
-  refuse_common(phase, model, members(task, Phase::kValidation), "held out for " + to_string(task.task()));
+  refuse_common(phase, model, forbidden(task, Phase::kValidation), "held out for " + to_string(task.task()));
   if (phase == Phase::kInstructionTuning) {
     refuse_common(phase, model, instruction_targets_, "an instruction's target");
   }
@@ -62,7 +64,7 @@ void LeakGuard::admit_history(Phase phase, const Split& task, UserIndex user, co
     refuse_common(phase, history, held_out_, "held out by one of the tasks");
     if (phase == Phase::kPretraining) refuse_common(phase, history, instruction_targets_, "an instruction's target");
   } else {
-    refuse_common(phase, history, members(task, phase), "held out for " + to_string(task.task()));
+    refuse_common(phase, history, forbidden(task, phase), "held out for " + to_string(task.task()));
   }
 }
 
@@ -75,7 +77,7 @@ void LeakGuard::admit_similar_history(Phase phase, const Split& task, UserIndex 
     refuse_common(phase, history, held_out_, "held out by one of the tasks");
   } else {
     // Others' validation items never enter a prompt, not even at test.
-    refuse_common(phase, history, members(task, Phase::kValidation),
+    refuse_common(phase, history, forbidden(task, Phase::kValidation),
                   fmt::format("held out for {} of similar user {}", to_string(task.task()),
                               dataset_->user_ids[static_cast<std::size_t>(similar_user)]));
   }

@@ -4,6 +4,7 @@
 // hint may well name the test item. The rules are the table "who sees what" of docs/protocol.md.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,15 @@ class LeakGuard {
                      const std::string& why) const;
   [[nodiscard]] std::string describe(InteractionIndex interaction) const;
 
+  /// What a task keeps from a phase: at test its test part, elsewhere its validation part, too.
+  [[nodiscard]] const InteractionSet& forbidden(const Split& task, Phase phase) const;
+
+  struct TaskSets {
+    InteractionSet test;
+    InteractionSet validation_and_test;
+  };
   const Dataset* dataset_;
+  std::map<Task, TaskSets> of_task_;
   InteractionSet held_out_;
   InteractionSet instruction_targets_;
 };

@@ -31,8 +31,9 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
 }
 
 std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes) const {
-  return {"data=" + loaded.dataset.source_hash, configuration.canonical({"data."}), configuration.canonical(prefixes),
-          "device=" + device.str()};
+  return {"data=" + loaded.dataset.source_hash,
+          configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed"}),
+          configuration.canonical(prefixes), "device=" + device.str()};
 }
 
 data::LoadedData obtain_data(const config::Configuration& configuration) {

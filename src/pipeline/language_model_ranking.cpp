@@ -1,0 +1,126 @@
+#include "pipeline/language_model_ranking.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <llama4rec/error.h>
+
+#include "core/progress.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+/// Positions by descending value; ties: the backbone's position.
+CandidateOrder descending(const std::vector<double>& values) {
+  CandidateOrder order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)];
+  });
+  return order;
+}
+
+double expected_rating(const Completion& answer, const prompts::ItemTexts& texts) {
+  if (answer.option_log_probabilities.empty()) {
+    return texts.rating_value(static_cast<std::size_t>(answer.order.front()));
+  }
+  double sum = 0;
+  for (std::size_t option = 0; option < answer.option_log_probabilities.size(); ++option) {
+    sum += std::exp(answer.option_log_probabilities[option]) * texts.rating_value(option);
+  }
+  return sum;
+}
+
+void count(const std::vector<Completion>& answers, LanguageModelRanking& ranking) {
+  for (const Completion& answer : answers) {
+    ranking.prompt_tokens += answer.prompt_tokens;
+    ranking.answer_tokens += answer.answer_tokens;
+  }
+  ranking.prompts += static_cast<std::int64_t>(answers.size());
+}
+
+std::vector<Completion> ask(LanguageModel& model, const std::vector<CompletionRequest>& requests,
+                            const std::string& label) {
+  Progress progress(label, static_cast<std::int64_t>(requests.size()), "prompts");
+  auto answers = model.complete(requests, [&](std::int64_t answered) { progress.set(answered); });
+  progress.finish();
+  return answers;
+}
+
+}  // namespace
+
+LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
+                                              prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
+                                              bool augmented, const std::string& label) {
+  LanguageModelRanking ranking;
+  std::vector<CompletionRequest> requests;
+  std::vector<std::size_t> asked;
+  auto& listwise = ranking.orders["listwise"];
+  auto& first = ranking.orders["first"];
+  listwise.resize(cases.ranking.size());
+  first.resize(cases.ranking.size());
+  for (std::size_t user = 0; user < cases.ranking.size(); ++user) {
+    const auto& question = cases.ranking[user];
+    CandidateOrder given(question.ranked.size());
+    std::iota(given.begin(), given.end(), 0);
+    listwise[user] = given;
+    first[user] = given;
+    if (question.ranked.size() < 2) continue;
+    asked.push_back(user);
+    requests.push_back({.prompt = writer.templates().ranking(writer.ranking(question, augmented)),
+                        .grammar = writer.templates().ranking_grammar(question.ranked)});
+  }
+  const auto answers = ask(model, requests, label + ", listwise");
+  for (std::size_t n = 0; n < asked.size(); ++n) {
+    listwise[asked[n]] = answers[n].order;
+    first[asked[n]] = answers[n].option_log_probabilities.empty() ? answers[n].order
+                                                                  : descending(answers[n].option_log_probabilities);
+  }
+  count(answers, ranking);
+
+  if (cases.rating.empty()) return ranking;
+  requests.clear();
+  for (const auto& user_cases : cases.rating) {
+    for (const auto& question : user_cases) {
+      requests.push_back({.prompt = writer.templates().rating(writer.rating(question, augmented)),
+                          .grammar = writer.templates().rating_grammar()});
+    }
+  }
+  const auto ratings = ask(model, requests, label + ", pointwise");
+  auto& pointwise = ranking.orders["pointwise"];
+  std::size_t next = 0;
+  for (const auto& user_cases : cases.rating) {
+    auto& expected = ranking.expected_ratings.emplace_back();
+    for (std::size_t candidate = 0; candidate < user_cases.size(); ++candidate) {
+      expected.push_back(expected_rating(ratings[next++], texts));
+    }
+    pointwise.push_back(descending(expected));
+  }
+  count(ratings, ranking);
+  return ranking;
+}
+
+nlohmann::json to_json(const LanguageModelRanking& ranking) {
+  return {{"orders", ranking.orders},
+          {"expected_ratings", ranking.expected_ratings},
+          {"prompt_tokens", ranking.prompt_tokens},
+          {"answer_tokens", ranking.answer_tokens},
+          {"prompts", ranking.prompts}};
+}
+
+LanguageModelRanking ranking_from_json(const nlohmann::json& document) {
+  try {
+    LanguageModelRanking ranking;
+    document.at("orders").get_to(ranking.orders);
+    document.at("expected_ratings").get_to(ranking.expected_ratings);
+    document.at("prompt_tokens").get_to(ranking.prompt_tokens);
+    document.at("answer_tokens").get_to(ranking.answer_tokens);
+    document.at("prompts").get_to(ranking.prompts);
+    return ranking;
+  } catch (const nlohmann::json::exception& error) {
+    throw InternalError(std::string("stored ranking of the language model is damaged: ") + error.what());
+  }
+}
+
+}  // namespace llama4rec::pipeline

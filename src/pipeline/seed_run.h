@@ -1,0 +1,55 @@
+// The whole method for one seed: fit, fold, pre-train, tune, augment, refit, rank. What it decides on validation and what it
+// measures on test comes after it (rows.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "augmentation/preference_pairs.h"
+#include "pipeline/language_model_ranking.h"
+#include "pipeline/run_setup.h"
+#include "pipeline/stage_store.h"
+
+namespace llama4rec::pipeline {
+
+/// A phase's evaluated users with a recommender's candidates and what others make of them. All vectors: one entry per user.
+struct PhaseRanking {
+  std::vector<UserIndex> users;
+  std::vector<ItemIndex> targets;                  ///< -1: training never saw it (a miss by definition)
+  std::vector<std::vector<ItemIndex>> candidates;  ///< best first
+  MethodOrders language_model;                     ///< by ranking method
+  MethodOrders controls;                           ///< other orders in the language model's place, by name
+};
+
+/// A recommender's candidates at validation and test.
+struct BackboneRanking {
+  PhaseRanking validation;
+  PhaseRanking test;
+};
+
+/// An answered listwise prompt, for the report.
+struct PromptExample {
+  UserIndex user = 0;
+  std::string prompt;
+  std::string answer;
+};
+
+/// What one seed's stages produced.
+struct SeedOutcome {
+  std::uint64_t seed = 0;
+  BackboneRanking base;   ///< Base's candidates; language_model = the plainly tuned model (IFT)
+  BackboneRanking refit;  ///< the refit backbone's candidates; language_model = the model tuned on augmented prompts
+  std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other pairs, by name
+  augmentation::PairAccount pairs;
+  std::vector<PromptExample> examples;
+  nlohmann::ordered_json summaries = nlohmann::ordered_json::object();  ///< by stage
+  std::vector<StageStore::Timing> timings;
+  double seconds = 0;  ///< of all stages, when they were done
+};
+
+/// Runs or resumes one seed. Everything it keeps lies under `store`.
+SeedOutcome run_seed(const RunSetup& setup, StageStore& store, std::uint64_t seed);
+
+}  // namespace llama4rec::pipeline
