@@ -126,8 +126,9 @@ PhaseCases phase_cases(const RunSetup& setup, const data::LeakGuard& guard, Phas
   std::vector<std::vector<ItemIndex>> histories;
   std::vector<TracedHistory> rated;
   for (UserIndex user = 0; user < dataset.users(); ++user) {
-    const bool evaluated =
-        phase == Phase::kAugmentation ? !setup.direct.train(user).empty() : setup.direct.test(user) >= 0;
+    bool evaluated = !setup.direct.train(user).empty();
+    if (phase == Phase::kValidation) evaluated = setup.direct.validation(user) >= 0;
+    if (phase == Phase::kTest) evaluated = setup.direct.test(user) >= 0;
     if (!evaluated) continue;
     InteractionIndex end = dataset.size();
     if (phase == Phase::kValidation) end = setup.direct.validation(user);
