@@ -1,6 +1,7 @@
 // Leave-one-out splits per task, and the held-out union over tasks (docs/protocol.md).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,10 +50,10 @@ class Split {
   [[nodiscard]] std::vector<std::vector<ItemIndex>> train_histories() const;
 
  private:
-  const Dataset* dataset_ = nullptr;
   Task task_ = Task::kDirect;
   std::vector<Part> parts_;
   std::vector<std::vector<InteractionIndex>> train_;
+  std::vector<std::vector<ItemIndex>> train_items_;
   std::vector<InteractionIndex> validation_;
   std::vector<InteractionIndex> test_;
 };
