@@ -1,0 +1,16 @@
+#include "aggregation/aggregation_options.h"
+
+namespace llama4rec::aggregation {
+
+void AggregationOptions::declare(config::OptionVisitor& visit) {
+  visit.option(
+      "aggregation.a1_choices", a1, config::between(0, 1),
+      "Values of a1, the weight of the backbone for the users with the most interactions; chosen on validation.",
+      "eq. 6");
+  visit.option("aggregation.a2_choices", a2, config::between(0, 1),
+               "Values of a2, the least weight of the backbone; chosen on validation.", "eq. 6");
+  visit.option("aggregation.metric", metric, config::one_of({"H@3", "N@3", "H@5", "N@5", "H@10", "N@10", "MRR@10"}),
+               "Validation metric that chooses a1 and a2 for top-k tasks; ratings use RMSE.", "IV-A5");
+}
+
+}  // namespace llama4rec::aggregation

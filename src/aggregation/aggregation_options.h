@@ -1,0 +1,18 @@
+// Options of adaptive aggregation.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/options.h"
+
+namespace llama4rec::aggregation {
+
+struct AggregationOptions {
+  std::vector<double> a1 = {0.1, 0.3, 0.5, 0.7, 0.9};
+  std::vector<double> a2 = {0.1, 0.3, 0.5, 0.7, 0.9};
+  std::string metric = "N@5";  ///< what chooses a1 and a2 on validation, for top-k tasks; ratings use RMSE
+  void declare(config::OptionVisitor& visit);
+};
+
+}  // namespace llama4rec::aggregation

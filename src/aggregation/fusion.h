@@ -1,0 +1,29 @@
+// Fusion of the backbone's and the language model's view of a user's candidates (paper, eq. 5).
+//
+// The candidates 0..k'-1 are numbered in the backbone's order. A model that puts a candidate at position s (from 1) gives it
+// the utility -s * C, with C = 1; another C scales all utilities and changes no order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace llama4rec::aggregation {
+
+/// The candidates by descending fused utility U = weight * U_conv + (1 - weight) * U_llm; ties go by the backbone's position.
+/// `language_model_order` names the candidates in the language model's order, best first: a permutation of 0..k'-1, else
+/// InternalError, as for a weight outside [0, 1]. Utilities closer than 1e-9 are ties, so that rounding decides nothing.
+std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight);
+
+/// Position (from 0) of one candidate in the order of `fuse_positions`, without making the order.
+std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate);
+
+/// weight * conventional + (1 - weight) * language_model: eq. 5 with the two predicted ratings as utilities.
+double fuse_ratings(double conventional, double language_model, double weight);
+
+/// Pointwise ranking: the candidates by descending rating that the language model predicts for each; ties go by the backbone's
+/// position. InternalError for a rating that is not finite.
+std::vector<std::int64_t> order_by_ratings(std::span<const double> ratings);
+
+}  // namespace llama4rec::aggregation

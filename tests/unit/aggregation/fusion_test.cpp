@@ -1,0 +1,97 @@
+#include "aggregation/fusion.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llama4rec/error.h>
+
+#include "core/random.h"
+
+namespace llama4rec::aggregation {
+namespace {
+
+using testing::ElementsAre;
+
+using Order = std::vector<std::int64_t>;
+
+TEST(FusePositions, GivesTheHandWorkedOrder) {
+  // The language model's positions of candidates 0..3 are 2, 4, 1, 3.
+  const Order order{2, 0, 3, 1};
+  // 0.5: -1.5, -3.0, -2.0, -3.5
+  EXPECT_THAT(fuse_positions(order, 0.5), ElementsAre(0, 2, 1, 3));
+  // 0.3: -(0.3 + 1.4), -(0.6 + 2.8), -(0.9 + 0.7), -(1.2 + 2.1) = -1.7, -3.4, -1.6, -3.3
+  EXPECT_THAT(fuse_positions(order, 0.3), ElementsAre(2, 0, 3, 1));
+  // 0.4: -1.6, -3.2, -1.8, -3.4
+  EXPECT_THAT(fuse_positions(order, 0.4), ElementsAre(0, 2, 1, 3));
+}
+
+TEST(FusePositions, FollowsOneModelAloneAtTheEnds) {
+  const Order order{3, 1, 4, 0, 2};
+  EXPECT_EQ(fuse_positions(order, 0), order);
+  EXPECT_THAT(fuse_positions(order, 1), ElementsAre(0, 1, 2, 3, 4));
+}
+
+TEST(FusePositions, LetsTheBackboneDecideTiesWhateverTheRounding) {
+  EXPECT_THAT(fuse_positions(Order{1, 0}, 0.5), ElementsAre(0, 1));
+  EXPECT_THAT(fuse_positions(Order{2, 1, 0}, 0.5), ElementsAre(0, 1, 2));
+  // 0.7 * 1 + 0.3 * 8 = 0.7 * 4 + 0.3 * 1 = 3.1: candidates 0 and 3 tie, though not in binary arithmetic.
+  const auto fused = fuse_positions(Order{3, 1, 2, 4, 5, 6, 7, 0, 8, 9}, 0.7);
+  EXPECT_LT(std::find(fused.begin(), fused.end(), 0), std::find(fused.begin(), fused.end(), 3));
+  // 0.3 * 1 + 0.7 * 4 = 0.3 * 8 + 0.7 * 1 = 3.1: candidates 0 and 7.
+  const auto other = fuse_positions(Order{7, 1, 2, 0, 3, 4, 5, 6, 8, 9}, 0.3);
+  EXPECT_LT(std::find(other.begin(), other.end(), 0), std::find(other.begin(), other.end(), 7));
+}
+
+TEST(FusePositions, ReversedOrdersUnderUniformWeightKeepTheBackbonesOrder) {
+  Order order(10);
+  std::iota(order.rbegin(), order.rend(), 0);
+  Order backbone(10);
+  std::iota(backbone.begin(), backbone.end(), 0);
+  EXPECT_EQ(fuse_positions(order, 0.5), backbone);
+}
+
+TEST(FusePositions, KeepsEveryCandidateOnceAndAgreesWithFusedPosition) {
+  RandomStream random(2, "fusion_test");
+  for (int round = 0; round < 300; ++round) {
+    Order order(1 + random.below(12));
+    std::iota(order.begin(), order.end(), 0);
+    random.shuffle(std::span(order));
+    const double weight = round % 2 == 0 ? random.uniform() : static_cast<double>(random.below(11)) / 10;
+    const auto fused = fuse_positions(order, weight);
+    ASSERT_EQ(fused.size(), order.size());
+    for (std::size_t place = 0; place < fused.size(); ++place) {
+      ASSERT_EQ(fused_position(order, weight, fused[place]), place);
+    }
+  }
+}
+
+TEST(FusePositions, RefusesWhatIsNoPermutationAndWeightsOutsideZeroToOne) {
+  EXPECT_THROW(fuse_positions(Order{0, 0}, 0.5), InternalError);
+  EXPECT_THROW(fuse_positions(Order{0, 2}, 0.5), InternalError);
+  EXPECT_THROW(fuse_positions(Order{-1, 0}, 0.5), InternalError);
+  EXPECT_THROW(fuse_positions(Order{0, 1}, 1.01), InternalError);
+  EXPECT_THROW(fuse_positions(Order{0, 1}, std::nan("")), InternalError);
+  EXPECT_THROW(fused_position(Order{0, 1}, 0.5, 2), InternalError);
+  EXPECT_TRUE(fuse_positions({}, 0.5).empty());
+}
+
+TEST(FuseRatings, WeighsTheTwoPredictions) {
+  EXPECT_DOUBLE_EQ(fuse_ratings(4, 2, 0.25), 2.5);
+  EXPECT_DOUBLE_EQ(fuse_ratings(4, 2, 1), 4);
+  EXPECT_DOUBLE_EQ(fuse_ratings(4, 2, 0), 2);
+}
+
+TEST(OrderByRatings, IsDescendingAndLeavesTiesToTheBackbone) {
+  EXPECT_THAT(order_by_ratings(std::array{3.5, 4.0, 3.5, 5.0, 4.0}), ElementsAre(3, 1, 4, 0, 2));
+  EXPECT_THROW(order_by_ratings(std::array{3.5, std::nan("")}), InternalError);
+  EXPECT_THROW(order_by_ratings(std::array{std::numeric_limits<double>::infinity()}), InternalError);
+  EXPECT_TRUE(order_by_ratings({}).empty());
+}
+
+}  // namespace
+}  // namespace llama4rec::aggregation
