@@ -31,8 +31,8 @@ Function* loaded_function(const char* name) {
 }
 
 std::string blas_description() {
-  const auto* config = loaded_function<char*()>("openblas_get_config");
-  const auto* core = loaded_function<char*()>("openblas_get_corename");
+  const auto config = loaded_function<char*()>("openblas_get_config");
+  const auto core = loaded_function<char*()>("openblas_get_corename");
   if (config == nullptr || core == nullptr) return at::hasMKL() ? "MKL" : "BLAS of an unknown kind";
   const std::string words = config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."
   const auto first = words.find(' ');
@@ -46,7 +46,7 @@ std::string onednn_description() {
     int minor;
     int patch;
   };
-  const auto* version = loaded_function<const Version*()>("dnnl_version");
+  const auto version = loaded_function<const Version*()>("dnnl_version");
   if (version == nullptr) return at::globalContext().hasMKLDNN() ? "oneDNN" : "no oneDNN";
   return fmt::format("oneDNN {}.{}.{}", version()->major, version()->minor, version()->patch);
 }
