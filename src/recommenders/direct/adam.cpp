@@ -1,0 +1,39 @@
+#include "recommenders/direct/adam.h"
+
+#include <cmath>
+
+namespace llama4rec::recommenders {
+namespace {
+
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr float kEpsilon = 1e-8F;
+
+}  // namespace
+
+Adam::Adam(std::size_t parameters, double learning_rate)
+    : learning_rate_(learning_rate), first_(parameters, 0.0F), second_(parameters, 0.0F) {}
+
+void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
+  ++steps_;
+  const double correction1 = 1.0 - std::pow(kBeta1, static_cast<double>(steps_));
+  const double correction2 = 1.0 - std::pow(kBeta2, static_cast<double>(steps_));
+  const auto step_size = static_cast<float>(learning_rate_ / correction1);
+  const auto inverse_root = static_cast<float>(1.0 / std::sqrt(correction2));
+  const auto beta1 = static_cast<float>(kBeta1);
+  const auto beta2 = static_cast<float>(kBeta2);
+  float* values = parameters.data();
+  const float* slopes = gradient.data();
+  float* first = first_.data();
+  float* second = second_.data();
+  const auto count = static_cast<std::int64_t>(parameters.size());
+#pragma omp parallel for simd schedule(static)
+  for (std::int64_t n = 0; n < count; ++n) {
+    const float slope = slopes[n];
+    first[n] = beta1 * first[n] + (1.0F - beta1) * slope;
+    second[n] = beta2 * second[n] + (1.0F - beta2) * slope * slope;
+    values[n] -= step_size * first[n] / (std::sqrt(second[n]) * inverse_root + kEpsilon);
+  }
+}
+
+}  // namespace llama4rec::recommenders

@@ -1,0 +1,26 @@
+// Adam over one dense buffer.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace llama4rec::recommenders {
+
+/// Kingma and Ba, Adam, ICLR 2015, algorithm 1, with the defaults of torch::optim::Adam (betas 0.9 and 0.999, epsilon 1e-8) and
+/// its order of operations.
+class Adam {
+ public:
+  Adam(std::size_t parameters, double learning_rate);
+
+  /// One step: updates `parameters` by `gradient`, both [parameters].
+  void step(std::span<float> parameters, std::span<const float> gradient);
+
+ private:
+  double learning_rate_;
+  std::int64_t steps_ = 0;
+  std::vector<float> first_;   ///< running mean of the gradient
+  std::vector<float> second_;  ///< running mean of its square
+};
+
+}  // namespace llama4rec::recommenders

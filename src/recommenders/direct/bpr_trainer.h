@@ -1,0 +1,55 @@
+// Minimises the pairwise ranking loss over embeddings, with or without propagation over the graph. Two implementations with
+// the same result up to rounding: own CPU kernels with explicit gradients, and libtorch with autograd on any device.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recommenders/direct/bpr_sampler.h"
+#include "recommenders/direct/interaction_graph.h"
+
+namespace llama4rec::recommenders {
+
+/// The model's shape and how it learns.
+struct BprSettings {
+  std::int64_t users = 0;
+  std::int64_t items = 0;
+  std::int64_t dimension = 64;
+  std::int64_t layers = 0;  ///< 0: matrix factorisation
+  std::int64_t batch_size = 2048;
+  double learning_rate = 1e-3;
+  double regularization = 1e-4;
+  const InteractionGraph* graph = nullptr;  ///< not null where layers > 0; outlives the trainer
+
+  [[nodiscard]] std::int64_t nodes() const { return users + items; }
+};
+
+/// With e the initial embeddings and f the propagated ones (f = e without layers), the loss of a batch of B samples is
+///   1/B * sum of [ w * -ln sigmoid(f_u . (f_i - f_j)) + regularization / 2 * (|e_u|^2 + |e_i|^2 + |e_j|^2) ].
+class BprTrainer {
+ public:
+  virtual ~BprTrainer() = default;
+
+  /// One pass over `samples` in batches, an Adam step for each; returns the mean loss per sample.
+  virtual double train_epoch(const BprSamples& samples) = 0;
+  /// The loss of one batch and its gradient with respect to e, [nodes, dimension], without a step.
+  virtual double loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) = 0;
+  /// e, [nodes, dimension]; nodes are the users, then the items.
+  [[nodiscard]] virtual std::vector<float> initial_embeddings() const = 0;
+  /// f, [nodes, dimension].
+  [[nodiscard]] virtual std::vector<float> final_embeddings() = 0;
+};
+
+/// Glorot and Bengio's uniform initial values for users and items, [nodes, dimension] (AISTATS 2010, eq. 16).
+std::vector<float> glorot_embeddings(const BprSettings& settings, std::uint64_t seed);
+
+/// Explicit gradients on preallocated CPU buffers. `initial` is [nodes, dimension].
+std::unique_ptr<BprTrainer> make_fast_bpr_trainer(const BprSettings& settings, std::span<const float> initial);
+/// libtorch and autograd on `device` ("cpu", "cuda", "cuda:1").
+std::unique_ptr<BprTrainer> make_plain_bpr_trainer(const BprSettings& settings, std::span<const float> initial,
+                                                   const std::string& device);
+
+}  // namespace llama4rec::recommenders

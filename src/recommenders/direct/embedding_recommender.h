@@ -1,0 +1,39 @@
+// Recommenders that score by the product of a user's and an item's embedding and learn from pairwise preferences.
+#pragma once
+
+#include "recommenders/direct/bpr_trainer.h"
+#include "recommenders/top_k_base.h"
+#include "recommenders/train_options.h"
+
+namespace llama4rec::recommenders {
+
+/// How such a model is trained.
+struct EmbeddingSettings {
+  TrainOptions train;
+  PairOptions pairs;
+  std::int64_t layers = 0;     ///< of propagation
+  std::string device = "cpu";  ///< anything but "cpu" selects the plain kernels
+  std::uint64_t seed = 1;
+};
+
+/// Keeps the final embeddings: what remains of the model when training is over, in memory and in its file.
+class EmbeddingRecommender : public TopKBase {
+ public:
+  explicit EmbeddingRecommender(EmbeddingSettings settings) : settings_(std::move(settings)) {}
+
+  FitSummary fit(const TopKTrainingData& data, const FitHooks& hooks) override;
+  [[nodiscard]] torch::Tensor score(std::span<const UserIndex> users,
+                                    std::span<const std::vector<ItemIndex>> histories) const override;
+  /// The users' final embeddings; zeros for a user that training did not see.
+  [[nodiscard]] torch::Tensor user_embeddings(std::span<const UserIndex> users,
+                                              std::span<const std::vector<ItemIndex>> histories) const override;
+  void save(const std::filesystem::path& file) const override;
+  void load(const std::filesystem::path& file) override;
+
+ private:
+  EmbeddingSettings settings_;
+  torch::Tensor user_table_;  ///< [users, dimension]
+  torch::Tensor item_table_;  ///< [items, dimension]
+};
+
+}  // namespace llama4rec::recommenders

@@ -1,0 +1,17 @@
+// LightGCN's propagation over the graph, on preallocated buffers.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "recommenders/direct/interaction_graph.h"
+
+namespace llama4rec::recommenders {
+
+/// Mean over layers: out = 1 / (layers + 1) * sum over k = 0..layers of A^k in (He et al., LightGCN, eq. 8), evaluated as
+/// A(A(in) + in) + in. A is symmetric, so this is its own backward pass. `layers` is at least 1; `in`, `scratch`
+/// and `out` are distinct, [nodes, stride] with stride in whole lanes. Results do not depend on the number of threads.
+void propagate(const InteractionGraph& graph, std::int64_t layers, std::int64_t stride, const float* in, float* scratch,
+               float* out);
+
+}  // namespace llama4rec::recommenders

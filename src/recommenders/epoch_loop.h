@@ -1,0 +1,33 @@
+// The loop around every training: epochs, validation, patience, the best parameters, interruption.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include <llama4rec/recommender.h>
+
+namespace llama4rec::recommenders {
+
+/// When a training ends.
+struct EpochLimits {
+  std::int64_t epochs = 1;
+  std::int64_t patience = 1;        ///< epochs without improvement; counts only where there is a validation score
+  std::int64_t validate_every = 1;  ///< epochs
+};
+
+/// What the loop does to a model. `publish` may be empty; the others may not.
+struct EpochSteps {
+  std::function<double(std::int64_t epoch)> train;  ///< one pass, from epoch 1; returns the mean loss
+  std::function<void()> publish;                    ///< makes the current parameters the ones that `score` uses
+  std::function<void()> keep;                       ///< remembers the published parameters as the best
+  std::function<void()> restore;                    ///< returns to the remembered parameters
+};
+
+/// Trains until the limits. With `hooks.validation_score` the epoch with the highest score wins (the earliest of equal ones),
+/// without it the last. Throws DataError when the loss or the validation score is not finite, InterruptedError at an epoch's end
+/// after a signal.
+FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const FitHooks& hooks,
+                      const EpochSteps& steps);
+
+}  // namespace llama4rec::recommenders

@@ -1,0 +1,116 @@
+#include "recommenders/registry.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "core/text.h"
+#include "recommenders/direct/lightgcn.h"
+#include "recommenders/direct/matrix_factorization.h"
+#include "recommenders/direct/popularity.h"
+#include "recommenders/rating/als.h"
+#include "recommenders/rating/biases.h"
+#include "recommenders/sequential/item_transitions.h"
+
+namespace llama4rec::recommenders {
+namespace {
+
+using TopKFactory = std::unique_ptr<TopKRecommender> (*)(const config::Configuration&, std::uint64_t);
+using RatingFactory = std::unique_ptr<RatingPredictor> (*)(const config::Configuration&, std::uint64_t);
+
+/// A model's line: one of the two factories is set.
+struct Entry {
+  RecommenderInfo info;
+  TopKFactory top_k = nullptr;
+  RatingFactory rating = nullptr;
+};
+
+EmbeddingSettings embedding_settings(const config::Configuration& configuration, std::uint64_t seed) {
+  const auto* device = configuration.find("device");
+  return {.train = configuration.read<TrainOptions>(),
+          .pairs = configuration.read<PairOptions>(),
+          .layers = 0,
+          .device = device != nullptr ? device->text : "cpu",
+          .seed = seed};
+}
+
+const std::vector<Entry>& entries() {
+  using enum RecommenderKind;
+  using Configuration = config::Configuration;
+  using TopK = std::unique_ptr<TopKRecommender>;
+  using Rating = std::unique_ptr<RatingPredictor>;
+  static const std::vector<Entry> table = {
+      {.info = {"popularity", "Popularity", kDirect, "-"},
+       .top_k = [](const Configuration&, std::uint64_t) -> TopK { return std::make_unique<Popularity>(); }},
+      {.info = {"mf", "MF", kDirect, "Rendle et al., BPR, UAI 2009"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<MatrixFactorization>(embedding_settings(c, seed));
+       }},
+      {.info = {"lightgcn", "LightGCN", kDirect, "He et al., LightGCN, SIGIR 2020"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<LightGcn>(embedding_settings(c, seed), c.read<LightGcnOptions>());
+       }},
+      {.info = {"item_transitions", "Item transitions", kSequential, "-"},
+       .top_k = [](const Configuration& c, std::uint64_t) -> TopK {
+         return std::make_unique<ItemTransitions>(c.read<ItemTransitionOptions>());
+       }},
+      {.info = {"biases", "Biases", kRating, "Koren, Factor in the neighbors, TKDD 2010"},
+       .rating = [](const Configuration& c, std::uint64_t) -> Rating {
+         return std::make_unique<Biases>(c.read<BiasOptions>());
+       }},
+      {.info = {"als", "Biased MF by ALS", kRating, "Zhou et al., Large-scale parallel CF, AAIM 2008"},
+       .rating = [](const Configuration& c, std::uint64_t seed) -> Rating {
+         return std::make_unique<Als>(c.read<AlsOptions>(), seed);
+       }},
+  };
+  return table;
+}
+
+const Entry& entry(const std::string& name) {
+  const auto& table = entries();
+  const auto found = std::find_if(table.begin(), table.end(), [&](const Entry& e) { return e.info.name == name; });
+  if (found != table.end()) return *found;
+  const auto nearest = std::min_element(table.begin(), table.end(), [&](const Entry& a, const Entry& b) {
+    return text::edit_distance(a.info.name, name) < text::edit_distance(b.info.name, name);
+  });
+  throw UsageError(fmt::format("unknown recommender \"{}\"; the nearest name is \"{}\"", name, nearest->info.name));
+}
+
+}  // namespace
+
+const std::vector<RecommenderInfo>& all() {
+  static const std::vector<RecommenderInfo> infos = [] {
+    std::vector<RecommenderInfo> result;
+    for (const Entry& e : entries()) result.push_back(e.info);
+    return result;
+  }();
+  return infos;
+}
+
+const RecommenderInfo& info(const std::string& name) { return entry(name).info; }
+
+std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
+                                              std::uint64_t seed) {
+  const Entry& e = entry(name);
+  if (e.top_k == nullptr) throw UsageError(fmt::format("\"{}\" predicts ratings; it does not rank items", name));
+  return e.top_k(configuration, seed);
+}
+
+std::unique_ptr<RatingPredictor> create_rating(const std::string& name, const config::Configuration& configuration,
+                                               std::uint64_t seed) {
+  const Entry& e = entry(name);
+  if (e.rating == nullptr) throw UsageError(fmt::format("\"{}\" ranks items; it does not predict ratings", name));
+  return e.rating(configuration, seed);
+}
+
+void add_options(config::OptionTable& table) {
+  table.add<TrainOptions>();
+  table.add<PairOptions>();
+  table.add<LightGcnOptions>();
+  table.add<ItemTransitionOptions>();
+  table.add<BiasOptions>();
+  table.add<AlsOptions>();
+}
+
+}  // namespace llama4rec::recommenders
