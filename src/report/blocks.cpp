@@ -8,72 +8,10 @@
 #include "core/text.h"
 #include "report/html.h"
 #include "report/plot.h"
+#include "report/table.h"
 
 namespace llama4rec::report {
 namespace {
-
-struct Column {
-  std::string title;
-  std::string align;
-};
-
-/// Wide content scrolls on its own; the keyboard reaches it.
-std::string scrolling(std::string_view label, std::string_view content) {
-  return fmt::format("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">\n{}</div>\n",
-                     escape(label.empty() ? "Table" : label), content);
-}
-
-std::vector<Column> read_columns(const Node& node) {
-  std::vector<Column> columns;
-  for (const auto& column : node.elements()) {
-    column.expect_fields({"title"}, {"align"});
-    columns.push_back({.title = column.at("title").text(),
-                       .align = column.has("align") ? column.at("align").choice({"left", "right", "center"}) : "left"});
-  }
-  if (columns.empty()) node.fail("at least one column", "none");
-  return columns;
-}
-
-std::string table_row(const Node& row, const std::vector<Column>& columns, bool highlighted) {
-  const auto cells = row.elements();
-  if (cells.size() != columns.size()) {
-    row.fail(fmt::format("{} cells, one for each column", columns.size()), std::to_string(cells.size()));
-  }
-  std::string html = highlighted ? "<tr class=\"highlight\">" : "<tr>";
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string content = escape(cells[i].text_or_number());
-    html += i == 0 ? fmt::format(R"(<th scope="row" class="{}">{}</th>)", columns[i].align, content)
-                   : fmt::format(R"(<td class="{}">{}</td>)", columns[i].align, content);
-  }
-  return html + "</tr>\n";
-}
-
-std::string render_table(const Node& block) {
-  block.expect_fields({"type", "caption", "columns", "rows"}, {"highlight_rows", "notes"});
-  const std::string& caption = block.at("caption").text();
-  const auto columns = read_columns(block.at("columns"));
-  const auto rows = block.at("rows").elements();
-  std::vector<bool> highlighted(rows.size(), false);
-  if (block.has("highlight_rows")) {
-    for (const auto& index : block.at("highlight_rows").elements()) highlighted[index.index_below(rows.size())] = true;
-  }
-  std::string table = fmt::format("<table><caption>{}</caption>\n<thead><tr>", escape(caption));
-  for (const auto& column : columns) {
-    table += fmt::format(R"(<th scope="col" class="{}">{}</th>)", column.align, escape(column.title));
-  }
-  table += "</tr></thead>\n<tbody>\n";
-  for (std::size_t i = 0; i < rows.size(); ++i) table += table_row(rows[i], columns, highlighted[i]);
-  if (rows.empty()) table += fmt::format("<tr><td class=\"none\" colspan=\"{}\">none</td></tr>\n", columns.size());
-  table += "</tbody></table>\n";
-  std::string html = "<div class=\"card\">\n" + scrolling(caption, table);
-  if (block.has("notes")) {
-    const auto notes = block.at("notes").elements();
-    if (!notes.empty()) html += "<ul class=\"notes\">\n";
-    for (const auto& note : notes) html += fmt::format("<li>{}</li>\n", escape(note.text()));
-    if (!notes.empty()) html += "</ul>\n";
-  }
-  return html + "</div>\n";
-}
 
 std::string render_plot(const Node& block, BlockContext& context) {
   const Plot plot = read_plot(block);

@@ -28,7 +28,7 @@
       : series.values.map(([x, y]) => ({ x: x === null ? NaN : x, y: y === null ? NaN : y }));
     const common = { label: series.name, data, borderColor: paint, backgroundColor: paint };
     if (plot.kind === "line") {
-      const mark = series.values.length > 60 ? 0 : 3.5;
+      const mark = series.values.length > 60 ? 0 : series.values.length > 24 ? 2.5 : 3.5;
       return {
         ...common, borderWidth: 2, borderDash: [[], [6, 4], [2, 3]][(index + round) % 3], pointRadius: mark,
         pointHoverRadius: 5, pointStyle: kMarks[index % kMarks.length], spanGaps: false,
@@ -54,12 +54,22 @@
     return {
       type: categorical ? "category" : "linear",
       beginAtZero: plot.kind === "bar" || plot.kind === "histogram",
+      grace: !categorical && (plot.kind === "bar" || plot.kind === "histogram") ? "4%" : 0,
       title: { display: title !== "", text: title, color: color("--muted"), font: { weight: 600 } },
       ticks,
       grid: { color: color("--line"), display: !categorical },
       border: { color: color("--strong-line") },
     };
   }
+
+  // Keeps the legend off the plot area.
+  const legendSpace = {
+    id: "legendSpace",
+    beforeInit(chart) {
+      const fit = chart.legend?.fit;
+      if (fit) chart.legend.fit = function () { fit.call(this); this.height += 8; };
+    },
+  };
 
   function configuration(plot) {
     const sideways = liesOnItsSide(plot);
@@ -69,6 +79,7 @@
     const value = (item) => number.format(sideways ? item.parsed.x : item.parsed.y);
     return {
       type: plot.kind === "histogram" ? "bar" : plot.kind,
+      plugins: [legendSpace],
       data: { labels: plot.categories, datasets: plot.series.map((series, index) => dataset(plot, series, index)) },
       options: {
         animation: false,

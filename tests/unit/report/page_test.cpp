@@ -158,6 +158,17 @@ TEST(Page, HighlightsTheNamedRowsOnly) {
                               "class=\"right\">0.0550</td></tr>"));
 }
 
+TEST(Page, HangsMarksOfSignificanceBesideTheNumbersOfARightAlignedColumn) {
+  const json table = {{"type", "table"},
+                      {"caption", "c"},
+                      {"columns", {{{"title", "Model"}}, {{"title", "H@3"}, {"align", "right"}}}},
+                      {"rows", rows_of({{"Base*", "0.0492"}, {"IFT", "0.0550 *†"}, {"M*A*S*H", "*"}})}};
+  const auto html = render({{"title", "t"}, {"sections", {{{"title", "s"}, {"blocks", {table}}}}}});
+  EXPECT_THAT(html, HasSubstr("<th scope=\"row\" class=\"left\">Base*</th><td class=\"right marked\">0.0492</td>"));
+  EXPECT_THAT(html, HasSubstr("<td class=\"right marked\">0.0550<span class=\"marks\"> *†</span></td>"));
+  EXPECT_THAT(html, HasSubstr("<th scope=\"row\" class=\"left\">M*A*S*H</th><td class=\"right marked\">*</td>"));
+}
+
 TEST(Page, SplitsATextIntoParagraphsAtEmptyLines) {
   const auto html =
       render({{"title", "t"},
