@@ -2,6 +2,7 @@
 #include "apps/command.h"
 #include "data/load.h"
 #include "evaluation/evaluation_options.h"
+#include "recommenders/registry.h"
 
 namespace llama4rec::apps {
 
@@ -11,6 +12,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<aggregation::AggregationOptions>();
   table->add<data::DataOptions>();
   table->add<evaluation::EvaluationOptions>();
+  recommenders::add_options(*table);
   return table;
 }
 
