@@ -35,3 +35,12 @@ function(llama4rec_use_torch target)
     endif()
   endif()
 endfunction()
+
+# The same for an executable. Its objects are compiled like a library's (-fPIC, not -fPIE), or the compiler refuses the header.
+function(llama4rec_reuse_precompiled_headers target)
+  if(LLAMA4REC_PRECOMPILED_HEADERS)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+    target_precompile_headers(${target} REUSE_FROM llama4rec_tensor)
+  endif()
+endfunction()
