@@ -30,6 +30,7 @@ class Context {
   bool json = false;                     ///< `--json`: one JSON document on stdout and nothing else there
   std::vector<std::string> assignments;  ///< every `--set key=value`, in order
   std::string log_level = "info";
+  std::string command_line;  ///< the words of the command line, for manifests
 
   /// Defaults + the YAML file (where not empty) + `--set` + the global flags. Starts libtorch's runtime.
   config::Configuration load_configuration(const std::string& yaml_file = "");

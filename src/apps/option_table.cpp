@@ -1,7 +1,14 @@
 #include "aggregation/aggregation_options.h"
 #include "apps/command.h"
+#include "augmentation/preference_pairs.h"
 #include "data/load.h"
 #include "evaluation/evaluation_options.h"
+#include "llm/embedded_llm.h"
+#include "pipeline/run_options.h"
+#include "prompts/instruction_fold.h"
+#include "prompts/instructions.h"
+#include "prompts/pretraining_text.h"
+#include "prompts/prompt_options.h"
 #include "recommenders/registry.h"
 
 namespace llama4rec::apps {
@@ -10,8 +17,17 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   auto table = std::make_shared<config::OptionTable>();
   table->add<RuntimeOptions>();
   table->add<aggregation::AggregationOptions>();
+  table->add<augmentation::PairOptions>();
   table->add<data::DataOptions>();
   table->add<evaluation::EvaluationOptions>();
+  table->add<llm::ModelOptions>();
+  table->add<llm::PretrainingOptions>();
+  table->add<llm::TuningOptions>();
+  table->add<pipeline::RunOptions>();
+  table->add<prompts::FoldOptions>();
+  table->add<prompts::InstructionOptions>();
+  table->add<prompts::PretrainingTextOptions>();
+  table->add<prompts::PromptOptions>();
   recommenders::add_options(*table);
   return table;
 }

@@ -76,6 +76,7 @@ int run_program(int argument_count, char** arguments) {
   try {
     install_interrupt_handlers();
     Context context;
+    context.command_line = text::join({arguments, arguments + argument_count}, " ");
     program.fallthrough()->require_subcommand(1);
     add_global_flags(program, context);
     add_commands(program, context);

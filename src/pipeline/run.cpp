@@ -1,0 +1,131 @@
+#include "pipeline/run.h"
+
+#include <ctime>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "core/atomic_file.h"
+#include "core/cpus.h"
+#include "core/digest.h"
+#include "core/folder_lock.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "pipeline/rows.h"
+#include "pipeline/run_report.h"
+#include "pipeline/seed_run.h"
+#include "report/report.h"
+#include "tensor/runtime.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json manifest(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
+  const Dataset& dataset = setup.dataset();
+  Json result;
+  result["program"] = fmt::format("llama4rec {}", LLAMA4REC_VERSION);
+  result["command"] = command_line;
+  result["started"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  result["profile"] = setup.run.profile;
+  result["data"] = {{"name", dataset.name},
+                    {"synthetic", dataset.synthetic},
+                    {"sha256", dataset.source_hash},
+                    {"users", dataset.users()},
+                    {"items", dataset.items()},
+                    {"interactions", dataset.size()},
+                    {"positive_threshold", setup.loaded.positive_threshold}};
+  for (const DatasetNotice& notice : dataset.notices) result["data"]["notices"][notice.what] = notice.count;
+  result["protocol"] = setup.evaluation.protocol;
+  result["evaluated_users"] = setup.evaluation.users;
+  for (std::int64_t repeat = 0; repeat < setup.run.repeats; ++repeat) {
+    result["seeds"].push_back(seed + static_cast<std::uint64_t>(repeat));
+  }
+  result["machine"] = {{"cpu", cpu_name()},
+                       {"cpus", available_cpus()},
+                       {"memory_bytes", physical_memory()},
+                       {"device", setup.device.str()},
+                       {"libraries", tensor::runtime_description()}};
+  result["configuration"] = setup.configuration.to_yaml();
+  return result;
+}
+
+/// One line per seed, row and user: what every table can be made from again.
+std::string per_user_values(const RunSetup& setup, const RunTable& table, const std::vector<SeedRows>& seeds,
+                            std::uint64_t first_seed) {
+  std::string text = "seed\trow\tuser\t" + text::join(table.metrics, "\t") + "\n";
+  for (std::size_t s = 0; s < seeds.size(); ++s) {
+    for (const SeedRow& row : seeds[s].rows) {
+      for (std::size_t n = 0; n < seeds[s].users.size(); ++n) {
+        text += fmt::format("{}\t{}\t{}", first_seed + s, row.name,
+                            setup.dataset().user_ids[static_cast<std::size_t>(seeds[s].users[n])]);
+        for (const std::string& metric : table.metrics) text += fmt::format("\t{:.6g}", row.test.at(metric)[n]);
+        text += "\n";
+      }
+    }
+  }
+  return text;
+}
+
+Json stage_seconds(const std::vector<SeedOutcome>& outcomes) {
+  Json result = Json::object();
+  for (const SeedOutcome& outcome : outcomes) {
+    Json& seed = result[std::to_string(outcome.seed)] = Json::object();
+    for (const auto& timing : outcome.timings) seed[timing.name] = timing.seconds;
+  }
+  return result;
+}
+
+}  // namespace
+
+RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
+  if (!setup.evaluation.textbook()) {
+    throw UsageError("run: evaluation.protocol must be textbook; the selfrec protocol is for `train` and `evaluate`");
+  }
+  const std::filesystem::path root = setup.run.directory;
+  const FolderLock lock(root);
+  StageStore store(root / "stages");
+  const Json description = manifest(setup, seed, command_line);
+  const std::string id = fmt::format(
+      "{}-{}-{}", std::filesystem::path(setup.dataset().name).filename().string(), setup.run.backbone,
+      sha256(setup.configuration.canonical() + setup.dataset().source_hash + std::to_string(seed)).substr(0, 8));
+  RunResult result{.folder = root / id, .report = root / id / "report.html"};
+  std::filesystem::create_directories(result.folder);
+  write_file_atomically(result.folder / "manifest.json", description.dump(2) + "\n");
+
+  std::vector<SeedOutcome> outcomes;
+  std::vector<SeedRows> rows;
+  double seconds = 0;
+  for (std::int64_t repeat = 0; repeat < setup.run.repeats; ++repeat) {
+    const std::uint64_t this_seed = seed + static_cast<std::uint64_t>(repeat);
+    if (setup.run.repeats > 1) log::info("seed {} ({} of {})", this_seed, repeat + 1, setup.run.repeats);
+    outcomes.push_back(run_seed(setup, store, this_seed));
+    rows.push_back(make_rows(setup, outcomes.back()));
+    seconds += outcomes.back().seconds;
+  }
+  result.table = make_table(rows, evaluation::integer_cutoffs(setup.evaluation), seed);
+
+  Json& document = result.document;
+  document["run"] = id;
+  document["data"] = setup.dataset().name;
+  document["synthetic"] = setup.dataset().synthetic;
+  document["profile"] = setup.run.profile;
+  document["backbone"] = setup.run.backbone;
+  document["protocol"] = setup.evaluation.protocol;
+  document["seeds"] = description["seeds"];
+  document.update(to_json(result.table));
+  document["seconds"] = seconds;
+  document["stage_seconds"] = stage_seconds(outcomes);
+  document["folder"] = result.folder.string();
+  document["report"] = result.report.string();
+  write_file_atomically(result.folder / "results.json", document.dump(2) + "\n");
+  write_file_atomically(result.folder / "per_user.tsv", per_user_values(setup, result.table, rows, seed));
+  write_file_atomically(
+      result.report,
+      report::render(report_document(
+          {.setup = &setup, .table = &result.table, .outcomes = &outcomes, .rows = &rows, .manifest = description})));
+  return result;
+}
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,344 @@
+#include "pipeline/run_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/text.h"
+#include "evaluation/segments.h"
+#include "recommenders/registry.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using Json = nlohmann::json;
+
+Json column(const std::string& title, bool right = true) {
+  return {{"title", title}, {"align", right ? "right" : "left"}};
+}
+
+Json series(const std::string& name, Json x, Json y) {
+  return {{"name", name}, {"x", std::move(x)}, {"y", std::move(y)}};
+}
+
+Json plot(const std::string& kind, const std::string& caption, const std::string& x, const std::string& y, Json all) {
+  return {{"type", "plot"}, {"kind", kind}, {"caption", caption},
+          {"x_title", x},   {"y_title", y}, {"series", std::move(all)}};
+}
+
+std::string number(double value) { return fmt::format("{:.4f}", value); }
+
+template <class Value>
+std::string distinct(const std::vector<Value>& values) {
+  std::vector<std::string> texts;
+  for (const auto& value : values) texts.push_back(fmt::format("{}", value));
+  if (std::adjacent_find(texts.begin(), texts.end(), std::not_equal_to<>()) == texts.end() && !texts.empty()) {
+    return texts.front();
+  }
+  return text::join(texts, ", ");
+}
+
+const TableRow& row_of(const RunTable& table, const std::string& name) {
+  return *std::find_if(table.rows.begin(), table.rows.end(), [&](const TableRow& it) { return it.name == name; });
+}
+
+/// Base, IFT, Llama4Rec with improvement and tests.
+Json main_table(const ReportSource& source) {
+  const RunTable& table = *source.table;
+  Json block{{"type", "table"}, {"caption", "Full ranking on the test items; mean over users and seeds."}};
+  block["columns"].push_back(column("", false));
+  for (const std::string& metric : table.metrics) block["columns"].push_back(column(metric));
+  for (const char* name : {"base", "ift", "llama4rec"}) {
+    const TableRow& row = row_of(table, name);
+    Json cells{row.title};
+    for (const std::string& metric : table.metrics) {
+      std::string cell = number(row.mean.at(metric));
+      if (row.name == "llama4rec") {
+        for (const Improvement& it : table.improvements) {
+          if (it.metric != metric || it.relative <= 0) continue;
+          if (it.over_users.t_test_p <= 0.05) cell += "*";
+          if (it.holm_p <= 0.05) cell += "†";
+        }
+      }
+      cells.push_back(cell);
+    }
+    block["rows"].push_back(std::move(cells));
+  }
+  block["highlight_rows"] = {2};
+  const auto add = [&](const std::string& title, const auto& value) {
+    Json cells{title};
+    for (const Improvement& it : table.improvements) cells.push_back(value(it));
+    block["rows"].push_back(std::move(cells));
+  };
+  add("Improvement", [](const Improvement& it) { return fmt::format("{:+.2f}%", 100 * it.relative); });
+  add("95% interval of the difference", [](const Improvement& it) {
+    return fmt::format("{:+.4f} to {:+.4f}", it.over_users.interval_low, it.over_users.interval_high);
+  });
+  add("p, t-test over users", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_users.t_test_p); });
+  add("p, Wilcoxon", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_users.wilcoxon_p); });
+  add("p, t-test after Holm", [](const Improvement& it) { return fmt::format("{:.4f}", it.holm_p); });
+  if (source.outcomes->size() > 1) {
+    add("p, t-test over seeds", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_seeds_p); });
+  }
+  add("Smallest difference found with 80% power",
+      [](const Improvement& it) { return number(it.over_users.detectable); });
+  block["notes"] = {
+      "Improvement and tests: Llama4Rec against the better of Base and IFT, metric by metric. * p ≤ 0.05 (t-test over "
+      "users), † also after Holm over this table.",
+      fmt::format("Protocol {}: seen items are never ranked, the validation item belongs to the test input; evaluated "
+                  "users: {}. Epochs, ranking method, a1 and a2 were chosen on validation.",
+                  source.setup->evaluation.protocol, source.setup->evaluation.users)};
+  return block;
+}
+
+Json all_rows(const ReportSource& source) {
+  const RunTable& table = *source.table;
+  Json block{{"type", "table"}, {"caption", "Every row of the run, with the controls that tell what a gain means."}};
+  block["columns"].push_back(column("", false));
+  for (const std::string& metric : table.metrics) block["columns"].push_back(column(metric));
+  for (const char* title : {"method", "a1", "a2", "weight"}) block["columns"].push_back(column(title));
+  for (const TableRow& row : table.rows) {
+    Json cells{row.title};
+    for (const std::string& metric : table.metrics) {
+      cells.push_back(row.seeds.size() > 1
+                          ? fmt::format("{:.4f} ± {:.4f}", row.mean.at(metric), row.deviation.at(metric))
+                          : number(row.mean.at(metric)));
+    }
+    cells.push_back(distinct(row.methods));
+    cells.push_back(distinct(row.a1));
+    cells.push_back(distinct(row.a2));
+    cells.push_back(distinct(row.weights));
+    block["rows"].push_back(std::move(cells));
+  }
+  return block;
+}
+
+/// Gain by the user's place in the long tail.
+Json segments(const ReportSource& source) {
+  const RunTable& table = *source.table;
+  std::vector<std::int64_t> counts;
+  for (const UserIndex user : table.users) {
+    counts.push_back(static_cast<std::int64_t>(source.setup->direct.train(user).size()));
+  }
+  Json all = Json::array();
+  for (const char* name : {"base", "ift", "llama4rec"}) {
+    const TableRow& row = row_of(table, name);
+    Json x = Json::array();
+    Json y = Json::array();
+    for (const auto& it : evaluation::by_segment("users", counts, row.per_user, evaluation::means)) {
+      x.push_back(fmt::format("{}–{}", it.minimum_count, it.maximum_count));
+      y.push_back(it.metrics.at("N@5"));
+    }
+    all.push_back(series(row.title, x, y));
+  }
+  return plot("bar", "N@5 by the user's number of training interactions N(u): quintiles, the long tail first.", "N(u)",
+              "N@5", all);
+}
+
+Json weight_histogram(const ReportSource& source) {
+  constexpr int kBins = 10;
+  std::vector<std::int64_t> bins(kBins, 0);
+  for (const SeedRows& rows : *source.rows) {
+    for (const double weight : rows.weights)
+      ++bins[static_cast<std::size_t>(std::min(kBins - 1, static_cast<int>(weight * kBins)))];
+  }
+  Json x = Json::array();
+  for (int bin = 0; bin < kBins; ++bin) x.push_back(fmt::format("{:.1f}–{:.1f}", bin / 10.0, (bin + 1) / 10.0));
+  return plot("bar", "Adaptive weight a_u of the conventional model over the test users (eq. 6), all seeds.", "a_u",
+              "users", Json::array({series("users", x, bins)}));
+}
+
+Json grid_table(const ReportSource& source) {
+  const auto& choice = source.rows->front().choice;
+  Json block{
+      {"type", "table"},
+      {"caption", fmt::format("{} on validation by a1 and a2 (first seed); the best cell was taken.", choice.metric)}};
+  block["columns"] = {column("a1", true), column("a2", true), column(choice.metric), column("weight", false)};
+  int index = 0;
+  for (const auto& cell : choice.cells) {
+    block["rows"].push_back({fmt::format("{}", cell.a1), fmt::format("{}", cell.a2), number(cell.value),
+                             cell.constant() ? "constant" : "adaptive"});
+    if (cell.a1 == choice.best.a1 && cell.a2 == choice.best.a2) block["highlight_rows"].push_back(index);
+    ++index;
+  }
+  block["notes"] = {"With a2 ≥ a1 every user has the same weight: 15 of the 25 cells."};
+  return block;
+}
+
+/// Loss curves of the language models, validation curves of the backbones (first seed).
+Json training_plots(const ReportSource& source) {
+  const auto& summaries = source.outcomes->front().summaries;
+  Json losses = Json::array();
+  for (const auto& [stage, name] : {std::pair{"pretrain", "pre-training"},
+                                    {"tune-plain", "tuning, plain prompts"},
+                                    {"tune-augmented", "tuning, augmented prompts"}}) {
+    Json x = Json::array();
+    const auto& values = summaries.at(stage).at("losses");
+    for (std::size_t epoch = 1; epoch <= values.size(); ++epoch) x.push_back(epoch);
+    losses.push_back(series(name, x, values));
+  }
+  Json validation = Json::array();
+  for (const auto& [stage, name] : {std::pair{"base", "Base"}, {"refit", "refit on augmented data"}}) {
+    Json x = Json::array();
+    Json y = Json::array();
+    for (const auto& point : summaries.at(stage).at("validation_curve")) {
+      x.push_back(point[0]);
+      y.push_back(point[2]);
+    }
+    validation.push_back(series(name, x, y));
+  }
+  return Json::array({plot("line", "Language model: loss per learned token.", "epoch", "loss", losses),
+                      plot("line", "Backbone: validation score while training.", "epoch", "validation", validation)});
+}
+
+/// Where the target stands among the candidates when the model is tuned, and when it is asked at validation.
+Json position_plot(const ReportSource& source) {
+  const SeedOutcome& outcome = source.outcomes->front();
+  const auto& tuning = outcome.summaries.at("tune-augmented").at("target_positions");
+  std::vector<double> tuned;
+  double total = 0;
+  for (const auto& count : tuning) total += count.get<double>();
+  for (const auto& count : tuning) tuned.push_back(total > 0 ? count.get<double>() / total : 0);
+  std::vector<double> validation(tuned.size(), 0);
+  double hits = 0;
+  const PhaseRanking& phase = outcome.refit.validation;
+  for (std::size_t n = 0; n < phase.users.size(); ++n) {
+    const auto place = std::find(phase.candidates[n].begin(), phase.candidates[n].end(), phase.targets[n]);
+    if (place == phase.candidates[n].end()) continue;
+    ++validation[static_cast<std::size_t>(place - phase.candidates[n].begin())];
+    ++hits;
+  }
+  for (double& value : validation) value = hits > 0 ? value / hits : 0;
+  Json x = Json::array();
+  for (std::size_t position = 1; position <= tuned.size(); ++position) x.push_back(position);
+  return plot(
+      "bar",
+      "Position of the target in the recommender's list where it is in it: in the instructions and at validation.",
+      "position", "share", Json::array({series("instructions", x, tuned), series("validation", x, validation)}));
+}
+
+Json examples(const ReportSource& source) {
+  const RunSetup& setup = *source.setup;
+  const SeedOutcome& outcome = source.outcomes->front();
+  const SeedRows& rows = source.rows->front();
+  const auto title = [&](ItemIndex item) { return setup.texts.title(item); };
+  const std::string& method = row_of(*source.table, "llama4rec").methods.front();
+  Json items = Json::array();
+  for (const auto& example : outcome.summaries.at("rank-augmented-test").at("example_prompts")) {
+    const auto n = example.at("position").get<std::size_t>();
+    if (n >= outcome.refit.test.users.size()) continue;
+    const UserIndex user = outcome.refit.test.users[n];
+    const auto& candidates = outcome.refit.test.candidates[n];
+    const ItemIndex target = outcome.refit.test.targets[n];
+    Json backbone = Json::array();
+    Json language_model = Json::array();
+    Json fused = Json::array();
+    const auto mark = [&](ItemIndex item) { return title(item) + (item == target ? "  ← test item" : ""); };
+    for (const ItemIndex item : candidates) backbone.push_back(mark(item));
+    for (const auto position : outcome.refit.test.language_model.at(method)[n]) {
+      language_model.push_back(mark(candidates[static_cast<std::size_t>(position)]));
+    }
+    const auto place = std::find(rows.users.begin(), rows.users.end(), user);
+    if (place == rows.users.end()) continue;
+    const auto row = static_cast<std::size_t>(place - rows.users.begin());
+    for (const ItemIndex item : rows.llama4rec_lists[row]) fused.push_back(mark(item));
+    items.push_back({{"title", "user " + setup.dataset().user_ids[static_cast<std::size_t>(user)]},
+                     {"fields",
+                      {{{"name", "prompt"}, {"text", example.at("prompt")}},
+                       {{"name", "backbone's order"}, {"list", backbone}},
+                       {{"name", "language model's order (" + method + ")"}, {"list", language_model}},
+                       {{"name", fmt::format("fused order (a_u = {:.2f})", rows.weights[row])}, {"list", fused}}}}});
+  }
+  return {{"type", "examples"}, {"caption", "Test prompts and what became of them."}, {"items", items}};
+}
+
+Json timings(const ReportSource& source) {
+  Json block{{"type", "table"}, {"caption", "Seconds by stage, as they took when they were done."}};
+  block["columns"].push_back(column("stage", false));
+  for (const SeedOutcome& outcome : *source.outcomes)
+    block["columns"].push_back(column(fmt::format("seed {}", outcome.seed)));
+  const auto& first = source.outcomes->front().timings;
+  for (std::size_t stage = 0; stage < first.size(); ++stage) {
+    Json cells{first[stage].name};
+    for (const SeedOutcome& outcome : *source.outcomes) {
+      cells.push_back(stage < outcome.timings.size() ? fmt::format("{:.1f}", outcome.timings[stage].seconds) : "");
+    }
+    block["rows"].push_back(std::move(cells));
+  }
+  Json total{"all"};
+  for (const SeedOutcome& outcome : *source.outcomes) total.push_back(fmt::format("{:.1f}", outcome.seconds));
+  block["rows"].push_back(std::move(total));
+  return block;
+}
+
+Json accounting(const ReportSource& source) {
+  Json block{{"type", "table"}, {"caption", "What the language models were asked (first seed)."}};
+  block["columns"] = {column("stage", false),  column("prompts"),          column("prompt tokens"),
+                      column("answer tokens"), column("from the journal"), column("trimmed prompts")};
+  for (const auto& [name, summary] : source.outcomes->front().summaries.items()) {
+    if (!summary.contains("prompts")) continue;
+    const auto cell = [&, &it = summary](const char* key) {
+      return text::with_thousands(it.at(key).template get<long long>());
+    };
+    block["rows"].push_back({name, cell("prompts"), cell("prompt_tokens"), cell("answer_tokens"), cell("from_journal"),
+                             cell("trimmed_prompts")});
+  }
+  const auto& pairs = source.outcomes->front().pairs;
+  block["notes"] = {
+      fmt::format("Data augmentation: {} pairs asked, {} kept, {} dropped because the answer changed with the order of "
+                  "presentation; the item shown first was preferred in {:.0f}% of the answers.",
+                  pairs.asked, pairs.kept, pairs.disagreed, 100 * pairs.first_shown_preferred)};
+  return block;
+}
+
+Json manifest_block(const ReportSource& source) {
+  Json items = Json::array();
+  for (const auto& [key, value] : source.manifest.items()) {
+    if (key == "configuration") continue;
+    items.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
+  }
+  return {{"type", "key_values"}, {"caption", "Manifest"}, {"items", items}};
+}
+
+}  // namespace
+
+nlohmann::json report_document(const ReportSource& source) {
+  const Dataset& dataset = source.setup->dataset();
+  const std::string backbone = recommenders::info(source.setup->run.backbone).title;
+  Json document;
+  document["title"] = fmt::format("Llama4Rec with {} on {}", backbone, dataset.name);
+  document["subtitle"] =
+      fmt::format("{} users, {} items, {} ratings; {} seed(s); {} test users", text::with_thousands(dataset.users()),
+                  text::with_thousands(dataset.items()), text::with_thousands(dataset.size()), source.outcomes->size(),
+                  source.table->users.size());
+  document["badges"] = Json::array();
+  if (dataset.synthetic) document["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
+  if (!source.setup->run.profile.empty()) {
+    document["badges"].push_back({{"text", source.setup->run.profile + " profile"}, {"kind", "info"}});
+  }
+  Json& sections = document["sections"];
+  sections.push_back({{"title", "Result"}, {"blocks", {main_table(source), segments(source)}}});
+  sections.push_back(
+      {{"title", "Controls"},
+       {"text",
+        "A gain by fusion says something about the language model only beside what other orders of the same "
+        "candidates bring in its place, and a gain by refitting only beside pairs that nobody asked a language model "
+        "about."},
+       {"blocks", {all_rows(source)}}});
+  sections.push_back({{"title", "Aggregation"}, {"blocks", {weight_histogram(source), grid_table(source)}}});
+  Json training = training_plots(source);
+  training.push_back(position_plot(source));
+  sections.push_back({{"title", "Training"}, {"blocks", training}});
+  sections.push_back({{"title", "Examples"}, {"blocks", {examples(source)}}});
+  sections.push_back({{"title", "Cost"}, {"blocks", {timings(source), accounting(source)}}});
+  sections.push_back({{"title", "Reproduce"},
+                      {"blocks",
+                       {{{"type", "code"}, {"text", source.manifest.at("command")}},
+                        manifest_block(source),
+                        {{"type", "code"}, {"text", source.manifest.at("configuration")}}}}});
+  return document;
+}
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,56 @@
+// A run's table over its seeds: means, deviations, improvements, significance.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "evaluation/significance.h"
+#include "pipeline/rows.h"
+
+namespace llama4rec::pipeline {
+
+/// One row over all seeds.
+struct TableRow {
+  std::string name;
+  std::string title;
+  std::map<std::string, double> mean;                ///< by metric, over users and seeds
+  std::map<std::string, double> deviation;           ///< of the seeds' means (n - 1); 0 with one seed
+  std::vector<std::map<std::string, double>> seeds;  ///< each seed's means
+  std::vector<std::string> methods;                  ///< by seed; empty where the row has none
+  std::vector<double> a1;
+  std::vector<double> a2;
+  std::vector<double> weights;   ///< constant weights by seed
+  evaluation::PerUser per_user;  ///< averaged over the seeds
+};
+
+/// Llama4Rec against the better of Base and IFT, metric by metric.
+struct Improvement {
+  std::string metric;
+  std::string baseline;                     ///< "base" or "ift": the better one
+  double relative = 0;                      ///< (llama4rec - baseline) / baseline; 0 where the baseline is 0
+  evaluation::PairedComparison over_users;  ///< each user's value averaged over the seeds, then paired
+  double over_seeds_p = 1;                  ///< paired t-test over the seeds' means; 1 with fewer than two seeds
+  double holm_p = 1;                        ///< over_users.t_test_p after Holm within this table
+};
+
+struct RunTable {
+  std::vector<UserIndex> users;
+  std::vector<std::string> metrics;  ///< in the order of the table: H@3, N@3, H@5, N@5, ...
+  std::vector<TableRow> rows;
+  std::vector<Improvement> improvements;  ///< by metric
+};
+
+/// Averages each user's values over the seeds and compares. All seeds have the same users and rows.
+RunTable make_table(const std::vector<SeedRows>& seeds, const std::vector<std::int64_t>& cutoffs, std::uint64_t seed);
+
+/// The table as JSON: `rows` and `improvements`.
+nlohmann::ordered_json to_json(const RunTable& table);
+
+/// The table for a terminal: Base, IFT, Llama4Rec, improvement, p-value; with `controls` every row.
+std::string to_text(const RunTable& table, bool controls);
+
+}  // namespace llama4rec::pipeline
