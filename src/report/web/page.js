@@ -6,12 +6,13 @@
   const root = document.documentElement;
   const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const kSeriesColors = 8;
-  const kLongestTick = 26;
+  const kLongestTick = 26;  // characters
+  const kLongestTitle = 40;
   const kMarks = ["circle", "rectRot", "triangle", "rect", "crossRot", "star", "rectRounded", "cross"];
 
-  const shortened = (text) => {
+  const shortened = (text, longest = kLongestTick) => {
     const characters = Array.from(String(text));
-    return characters.length > kLongestTick ? characters.slice(0, kLongestTick - 1).join("") + "…" : String(text);
+    return characters.length > longest ? characters.slice(0, longest - 1).join("") + "…" : String(text);
   };
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
   const transparent = (hex, share) => hex + Math.round(share * 255).toString(16).padStart(2, "0");
@@ -26,7 +27,7 @@
     const data = plot.categories
       ? series.values
       : series.values.map(([x, y]) => ({ x: x === null ? NaN : x, y: y === null ? NaN : y }));
-    const common = { label: series.name, data, borderColor: paint, backgroundColor: paint };
+    const common = { label: shortened(series.name, kLongestTitle), data, borderColor: paint, backgroundColor: paint };
     if (plot.kind === "line") {
       const mark = series.values.length > 60 ? 0 : series.values.length > 24 ? 2.5 : 3.5;
       return {
@@ -55,7 +56,7 @@
       type: categorical ? "category" : "linear",
       beginAtZero: plot.kind === "bar" || plot.kind === "histogram",
       grace: !categorical && (plot.kind === "bar" || plot.kind === "histogram") ? "4%" : 0,
-      title: { display: title !== "", text: title, color: color("--muted"), font: { weight: 600 } },
+      title: { display: title !== "", text: shortened(title, kLongestTitle), color: color("--muted"), font: { weight: 600 } },
       ticks,
       grid: { color: color("--line"), display: !categorical },
       border: { color: color("--strong-line") },
@@ -99,8 +100,8 @@
             callbacks: {
               title: (items) => (plot.categories ? shortened(items[0].label) : ""),
               label: (item) => plot.categories
-                ? ` ${shortened(item.dataset.label)}: ${value(item)}`
-                : ` ${shortened(item.dataset.label)}: ${number.format(item.parsed.x)}, ${value(item)}`,
+                ? ` ${item.dataset.label}: ${value(item)}`
+                : ` ${item.dataset.label}: ${number.format(item.parsed.x)}, ${value(item)}`,
             },
           },
         },
