@@ -13,7 +13,7 @@ namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 constexpr std::size_t kTileBytes = std::size_t{12} << 20U;  // stays in the last-level cache of common machines
-constexpr std::size_t kBlock = 64;                          // scores looked at together before any is looked at alone
+constexpr std::size_t kBlock = 32;                          // scores looked at together before any is looked at alone
 
 struct Entry {
   float score;
