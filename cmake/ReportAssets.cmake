@@ -30,9 +30,10 @@ function(report_install_charts folder)
             --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000
     WORKING_DIRECTORY ${folder} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output TIMEOUT 180)
   if(NOT status EQUAL 0)
-    string(STRIP "${output}" output)
-    message(WARNING "npm ci failed (${status}): HTML reports will show tables in place of charts; "
-                    "configure again with a reachable npm registry\n${output}")
+    string(REGEX MATCH "npm error[^\n]*" reason "${output}")
+    file(WRITE ${folder}/npm.log "${output}")
+    message(WARNING "npm ci failed (${status}, ${reason}; see ${folder}/npm.log): HTML reports will show tables in place "
+                    "of charts; configure again when the npm registry can be reached")
     return()
   endif()
   file(WRITE ${stamp} ${wanted})
