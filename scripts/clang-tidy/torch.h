@@ -1,0 +1,9 @@
+// The same with libtorch.
+#pragma once
+#pragma GCC system_header
+
+#include "clang_vector.h"
+
+#include "plain.h"
+#include <torch/torch.h>
+#include <torch/version.h>
