@@ -13,8 +13,9 @@ std::string cpu_name();
 long long physical_memory();
 
 /// Must run first in main(). OpenBLAS chooses its kernel when it is loaded and, in the versions around, does not know newer
-/// processors; where this CPU has AVX-512 the program restarts itself once with OPENBLAS_CORETYPE=SkylakeX (twice the float32
-/// speed, docs/benchmarks.md). A value that the user set by LLAMA4REC_OPENBLAS_CORETYPE wins. Does not return when it restarts.
+/// processors; where this CPU has AVX-512 the program restarts itself once with OPENBLAS_CORETYPE=SkylakeX (up to twice the
+/// float32 speed), on Zen 4 with Haswell (docs/benchmarks.md). A value that the user set by LLAMA4REC_OPENBLAS_CORETYPE wins.
+/// Does not return when it restarts.
 void choose_blas_kernel(int argument_count, char** arguments);
 
 }  // namespace llama4rec
