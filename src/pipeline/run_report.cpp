@@ -184,8 +184,8 @@ Json training_plots(const ReportSource& source) {
     Json x = Json::array();
     Json y = Json::array();
     for (const auto& point : summaries.at(stage).at("validation_curve")) {
-      x.push_back(point[0]);
-      y.push_back(point[2]);
+      x.push_back(point[0].get<double>());
+      y.push_back(point[2].get<double>());
     }
     validation.push_back(series(name, x, y));
   }

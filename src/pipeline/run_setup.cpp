@@ -1,6 +1,7 @@
 #include "pipeline/run_setup.h"
 
 #include <fmt/format.h>
+#include <llama4rec/error.h>
 
 #include "core/log.h"
 #include "data/fetch.h"
@@ -43,11 +44,12 @@ data::LoadedData obtain_data(const config::Configuration& configuration) {
   if (run.data_fetch) {
     try {
       log::info("data set {} is not on this machine; downloading it", run.data_name);
-      data::fetch(run.data_name, data::FetchOptions{});
+      const std::filesystem::path directory = options.directory.empty() ? "data" : options.directory;
+      data::fetch({.name = run.data_name, .directory = directory});
       return data::load(run.data_name, options);
-    } catch (const Error& error) {
-      if (run.data_fallback.empty() || error.category() == ErrorCategory::kInterrupted) throw;
-      log::warn("{}", error.what());
+    } catch (const llama4rec::Error& failure) {
+      if (run.data_fallback.empty() || failure.category() == ErrorCategory::kInterrupted) throw;
+      log::warn("{}", failure.what());
     }
   }
   if (run.data_fallback.empty()) return data::load(run.data_name, options);  // its message says where it was looked for
