@@ -111,7 +111,7 @@ flags_of() { # source
   local command
   command=$(awk -F'\t' -v file="$root/$1" '$1 == file { print $2; exit }' "$cache/commands")
   [[ -z $command ]] && command="-I$root/src -I$root/include -I$root/tests -isystem $torch_include"
-  grep -oE -- '-D[^ ]+("[^"]*")?|-I[^ ]+|-isystem [^ ]+' <<<"$command" | sed 's/\\"/"/g' | sort -u
+  grep -oE -- '-D[^ ]+|-I[^ ]+|-isystem [^ ]+' <<<"$command" | sort -u
 }
 
 changed=
