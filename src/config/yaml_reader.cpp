@@ -1,8 +1,10 @@
 #include "config/yaml_reader.h"
 
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <llama4rec/error.h>
@@ -16,17 +18,37 @@ namespace {
 // Sections nest a few levels; more comes from an alias that contains itself.
 constexpr int kDeepest = 16;
 
+// Where each document of a stream begins. YAML::LoadAll would loop for ever on text that it cannot consume, such as ", a",
+// and YAML::Load would leave out all that follows the first document.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+  std::vector<YAML::Mark> marks;
+};
+
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
 
   std::vector<YamlEntry> read(const std::string& text) {
     if (!text::is_valid_utf8(text)) throw UsageError(file_ + ": expected UTF-8 text");
-    const auto documents = YAML::LoadAll(text);
-    if (documents.empty() || documents.front().IsNull()) return {};
-    if (documents.size() > 1) fail(documents[1], "expected one YAML document");
-    if (!documents.front().IsMap()) fail(documents.front(), "expected 'key: value' lines");
-    read_map(documents.front(), "", 0);
+    check_single_document(text);
+    const auto document = YAML::Load(text);
+    if (!document.IsDefined() || document.IsNull()) return {};
+    if (!document.IsMap()) fail(document, "expected 'key: value' lines");
+    read_map(document, "", 0);
     return std::move(entries_);
   }
 
@@ -37,6 +59,16 @@ class Reader {
 
   [[noreturn]] void fail(const YAML::Node& node, const std::string& what) const {
     throw UsageError(at(node) + ": " + what);
+  }
+
+  void check_single_document(const std::string& text) const {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    DocumentStarts starts;
+    if (parser.HandleNextDocument(starts) && parser.HandleNextDocument(starts)) {
+      throw UsageError(fmt::format("{}:{}: expected one YAML document, this begins another one", file_,
+                                   starts.marks.back().line + 1));
+    }
   }
 
   void read_map(const YAML::Node& map, const std::string& prefix, int depth) {

@@ -165,7 +165,8 @@ TEST(ConfigurationTest, WhatIsNoYamlMapIsRefusedWithItsPlace) {
   EXPECT_THAT(yaml_error("train:\n  epochs: [1, 2\n"), testing::HasSubstr("not valid YAML"));
   EXPECT_THAT(yaml_error("train:\n\tepochs: 1\n"), testing::HasSubstr("not valid YAML"));
   EXPECT_EQ(yaml_error("- a\n- b\n"), "a.yaml:1: expected 'key: value' lines");
-  EXPECT_THAT(yaml_error("seed: 1\n---\nseed: 2\n"), testing::HasSubstr("expected one YAML document"));
+  EXPECT_THAT(yaml_error("seed: 1\n---\nseed: 2\n"), testing::HasSubstr("a.yaml:2: expected one YAML document"));
+  EXPECT_THAT(yaml_error(", seed: [1, 2]}\nx: 1\n"), testing::HasSubstr("expected one YAML document"));
   EXPECT_THAT(yaml_error("[a, b]: 1\n"), testing::HasSubstr("expected a plain text as the key"));
   EXPECT_THAT(yaml_error("train.weights: [[1]]\n"), testing::HasSubstr("expected a list of single values"));
   EXPECT_EQ(yaml_error("seed: \xFF\n"), "a.yaml: expected UTF-8 text");
