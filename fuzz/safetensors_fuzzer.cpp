@@ -1,4 +1,4 @@
-// LAYERS: tensor
+// LAYERS: core SOURCES: src/tensor/safetensors_header.cpp
 // Any bytes as a safetensors header: either they are refused by a DataError in one line, or the tensors tile the data part.
 #include <cstdint>
 #include <cstdlib>

@@ -14,7 +14,7 @@ fi
 
 mkdir -p build/fuzz/findings
 scripts/quietly.sh build/fuzz/configure.log cmake --preset fuzz
-scripts/quietly.sh build/fuzz/build.log cmake --build build/fuzz --target fuzzers
+scripts/quietly.sh build/fuzz/build.log cmake --build build/fuzz -j "$(nproc)" --target "${names[@]}"
 
 run_one() { # name seconds
   local name=$1 seconds=$2 corpus=build/fuzz/corpus/$1 log=build/fuzz/$1.log options=()
