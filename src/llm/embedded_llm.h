@@ -79,6 +79,13 @@ struct TrainingHooks {
   std::vector<TrainingText> validation;
 };
 
+/// A greedy continuation.
+struct Generation {
+  std::vector<std::int32_t> tokens;  ///< new ones, without the end token
+  std::string text;
+  std::vector<double> log_probabilities;  ///< one per token
+};
+
 /// Trains a sentencepiece BPE tokeniser on weighted texts (titles by their training frequency) and writes `file`. Pieces may
 /// span blanks, so that whole titles become one token; any byte stays encodable (byte fallback).
 void train_tokenizer(std::span<const std::pair<std::string, std::int64_t>> weighted_texts, const ModelOptions& options,
@@ -115,6 +122,10 @@ class EmbeddedLlm : public LanguageModel {
   /// log P(token | tokens before it), one per token after the first.
   [[nodiscard]] std::vector<double> score_tokens(std::span<const std::int32_t> tokens);
   [[nodiscard]] std::vector<std::int32_t> encode(const PromptText& prompt) const;
+  /// Text of the tokens as valid UTF-8; ill-formed bytes become U+FFFD, control tokens are left out.
+  [[nodiscard]] std::string decode(std::span<const std::int32_t> tokens) const;
+  /// Goes on greedily until the end token or `maximum_tokens`. UsageError when the context cannot hold that.
+  [[nodiscard]] Generation generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens);
 
  private:
   struct State;

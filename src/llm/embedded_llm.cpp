@@ -1,0 +1,122 @@
+#include "llm/embedded_llm.h"
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "core/atomic_file.h"
+#include "core/digest.h"
+#include "core/text.h"
+#include "llm/checkpoint.h"
+#include "llm/decoder.h"
+#include "llm/trainer.h"
+
+namespace llama4rec::llm {
+namespace {
+
+/// Part of the fingerprint: raise it whenever the same weights may give other answers.
+constexpr int kArithmeticVersion = 1;
+
+}  // namespace
+
+struct EmbeddedLlm::State {
+  Tokenizer tokenizer;
+  Transformer transformer;
+  mutable std::string fingerprint;  ///< empty until asked for, and after training
+};
+
+EmbeddedLlm::EmbeddedLlm(std::unique_ptr<State> state) : state_(std::move(state)) {}
+EmbeddedLlm::~EmbeddedLlm() = default;
+
+std::unique_ptr<EmbeddedLlm> EmbeddedLlm::create(const std::filesystem::path& tokenizer_file,
+                                                 const ModelOptions& options, std::uint64_t seed,
+                                                 const torch::Device& device) {
+  Tokenizer tokenizer(read_file(tokenizer_file), tokenizer_file.string());
+  const auto config = make_config(options, tokenizer.vocabulary(), tokenizer.begin_token(), tokenizer.end_token());
+  Transformer transformer(config, seed, device);
+  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
+      State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
+}
+
+std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& folder, const torch::Device& device) {
+  auto transformer = read_checkpoint(folder, device);
+  const auto file = folder / "tokenizer.model";
+  Tokenizer tokenizer(read_file(file), file.string());
+  if (tokenizer.vocabulary() > transformer.config().vocabulary) {
+    throw DataError({.file = file.string()}, fmt::format("{} pieces, but config.json has a vocabulary of {}",
+                                                         tokenizer.vocabulary(), transformer.config().vocabulary));
+  }
+  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
+      State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
+}
+
+void EmbeddedLlm::save(const std::filesystem::path& folder) const {
+  write_checkpoint(folder, state_->transformer, state_->tokenizer.serialized());
+}
+
+TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
+                                   const TrainingHooks& hooks) {
+  const auto start = fingerprint();
+  state_->fingerprint.clear();
+  auto summary = train_model(state_->transformer, state_->tokenizer, start, source, options, seed, hooks);
+  std::error_code ignored;  // a leftover is recognised by its key
+  if (!hooks.checkpoint.empty()) std::filesystem::remove(hooks.checkpoint, ignored);
+  return summary;
+}
+
+double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {
+  return evaluate_model(state_->transformer, state_->tokenizer, texts);
+}
+
+std::vector<Completion> EmbeddedLlm::complete(std::span<const CompletionRequest> requests,
+                                              const CompletionProgress& progress) {
+  return complete_requests(state_->transformer, state_->tokenizer, requests, DecoderOptions{}, progress);
+}
+
+std::int64_t EmbeddedLlm::count_tokens(const std::string& segment) const {
+  return static_cast<std::int64_t>(state_->tokenizer.encode(segment).size());
+}
+
+std::int64_t EmbeddedLlm::context_length() const { return state_->transformer.config().context; }
+
+std::string EmbeddedLlm::fingerprint() const {
+  if (state_->fingerprint.empty()) {
+    Digest digest(DigestKind::kSha256);
+    digest.update(fmt::format("arithmetic {}\n", kArithmeticVersion));
+    digest.update(config_to_json(state_->transformer.config()));
+    digest.update(state_->tokenizer.serialized());
+    for (const auto& [name, tensor] : standard_tensors(state_->transformer)) {
+      digest.update(name);
+      digest.update({static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()});
+    }
+    state_->fingerprint = digest.finish();
+  }
+  return state_->fingerprint;
+}
+
+std::int64_t EmbeddedLlm::parameters() const {
+  std::int64_t count = 0;
+  for (const auto& [name, parameter] : state_->transformer.parameters()) count += parameter.numel();
+  return count;
+}
+
+std::vector<double> EmbeddedLlm::score_tokens(std::span<const std::int32_t> tokens) {
+  return score_token_sequence(state_->transformer, tokens);
+}
+
+std::vector<std::int32_t> EmbeddedLlm::encode(const PromptText& prompt) const {
+  return state_->tokenizer.encode_prompt(prompt.segments);
+}
+
+Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens) {
+  auto generated = generate_tokens(state_->transformer, tokens, maximum_tokens);
+  auto text = decode(generated.tokens);
+  return {.tokens = std::move(generated.tokens),
+          .text = std::move(text),
+          .log_probabilities = std::move(generated.log_probabilities)};
+}
+
+std::string EmbeddedLlm::decode(std::span<const std::int32_t> tokens) const {
+  return text::to_valid_utf8(state_->tokenizer.decode({tokens.begin(), tokens.end()}));
+}
+
+}  // namespace llama4rec::llm

@@ -1,0 +1,178 @@
+#include "llm/journal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "core/digest.h"
+#include "core/interrupt.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "llm/completion_json.h"
+#include "llm/sqlite.h"
+
+namespace llama4rec::llm {
+namespace {
+
+constexpr std::int64_t kSchemaVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE answers (
+  key TEXT PRIMARY KEY,
+  prompt TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  prompt_tokens INTEGER NOT NULL,
+  answer_tokens INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  written TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+) WITHOUT ROWID;
+)";
+
+/// An open journal file of our schema.
+struct JournalFile {
+  explicit JournalFile(const std::filesystem::path& file) : database(file), path(file) {
+    // WAL with synchronous=NORMAL: a killed process loses nothing that was committed; a power cut may lose the last
+    // batches, never the file's consistency. What is lost is asked again.
+    database.execute("PRAGMA journal_mode=WAL");
+    database.execute("PRAGMA synchronous=NORMAL");
+    Transaction transaction(database);
+    const auto version = user_version();
+    if (version == 0) {
+      database.execute(kSchema);
+      database.execute(fmt::format("PRAGMA user_version={}", kSchemaVersion));
+    } else if (version != kSchemaVersion) {
+      throw InternalError(fmt::format("{}: the journal has schema version {}, this program reads {}; move it away",
+                                      file.string(), version, kSchemaVersion));
+    }
+    transaction.commit();
+  }
+
+  std::int64_t user_version() {
+    Statement statement(database, "PRAGMA user_version");
+    return statement.step() ? statement.integer(0) : 0;
+  }
+
+  Database database;
+  std::filesystem::path path;
+};
+
+}  // namespace
+
+struct JournaledModel::State {
+  State(LanguageModel& wrapped, const std::filesystem::path& file, std::int64_t batch_size)
+      : model(wrapped),
+        batch(batch_size),
+        journal(file),
+        find(journal.database, "SELECT answer FROM answers WHERE key = ?1"),
+        insert(journal.database,
+               "INSERT OR REPLACE INTO answers (key, prompt, answer, prompt_tokens, answer_tokens, seconds) "
+               "VALUES (?1, ?2, ?3, ?4, ?5, ?6)") {}
+
+  LanguageModel& model;
+  std::int64_t batch;
+  JournalFile journal;
+  Statement find;
+  Statement insert;
+  JournalAccounting accounting;
+
+  /// The answers of a batch where all of them are stored; empty otherwise.
+  std::vector<Completion> stored(const std::vector<std::string>& keys) {
+    std::vector<Completion> answers;
+    for (const auto& key : keys) {
+      find.bind(1, key);
+      const bool found = find.step();
+      if (found) {
+        try {
+          answers.push_back(completion_from_json(find.text(0)));
+        } catch (const InternalError& problem) {
+          find.reset();
+          throw InternalError(fmt::format("{}: {}", journal.path.string(), problem.what()));
+        }
+        answers.back().from_journal = true;
+      }
+      find.reset();
+      if (!found) return {};
+    }
+    return answers;
+  }
+
+  void store(std::span<const CompletionRequest> requests, const std::vector<std::string>& keys,
+             const std::vector<Completion>& answers, double seconds_each) {
+    Transaction transaction(journal.database);
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const auto& answer = answers[i];
+      const auto prompt = text::to_valid_utf8(requests[i].prompt.joined());
+      const auto json = completion_to_json(answer);
+      insert.bind(1, keys[i]).bind(2, prompt).bind(3, json);
+      insert.bind(4, answer.prompt_tokens).bind(5, answer.answer_tokens).bind(6, seconds_each);
+      insert.step();
+      insert.reset();
+    }
+    transaction.commit();
+  }
+
+  std::vector<Completion> ask(std::span<const CompletionRequest> requests, const std::vector<std::string>& keys) {
+    const auto start = std::chrono::steady_clock::now();
+    auto answers = model.complete(requests, {});
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (answers.size() != requests.size()) {
+      throw InternalError(
+          fmt::format("the language model gave {} answers to {} requests", answers.size(), requests.size()));
+    }
+    store(requests, keys, answers, seconds / static_cast<double>(std::max<std::size_t>(1, answers.size())));
+    accounting.asked += static_cast<std::int64_t>(answers.size());
+    accounting.seconds += seconds;
+    for (const auto& answer : answers) {
+      accounting.prompt_tokens += answer.prompt_tokens;
+      accounting.answer_tokens += answer.answer_tokens;
+    }
+    return answers;
+  }
+};
+
+JournaledModel::JournaledModel(LanguageModel& model, const std::filesystem::path& file, std::int64_t batch) {
+  if (batch < 1) throw UsageError(fmt::format("the journal's batch is {}, expected at least 1", batch));
+  state_ = std::make_unique<State>(model, file, batch);
+}
+
+JournaledModel::~JournaledModel() = default;
+
+std::vector<Completion> JournaledModel::complete(std::span<const CompletionRequest> requests,
+                                                 const CompletionProgress& progress) {
+  const auto fingerprint = state_->model.fingerprint();
+  std::vector<Completion> completions;
+  completions.reserve(requests.size());
+  for (std::size_t begin = 0; begin < requests.size(); begin += static_cast<std::size_t>(state_->batch)) {
+    const auto part =
+        requests.subspan(begin, std::min(static_cast<std::size_t>(state_->batch), requests.size() - begin));
+    std::vector<std::string> keys;
+    for (const auto& request : part) keys.push_back(sha256(fingerprint + "\n" + canonical_request(request)));
+    auto answers = state_->stored(keys);
+    if (answers.empty()) {
+      throw_if_interrupted("answering prompts; the answers so far are in the journal");
+      try {
+        answers = state_->ask(part, keys);
+      } catch (const UsageError& problem) {  // it counts from the batch's first request
+        throw UsageError(fmt::format("of requests {} to {}: {}", begin, begin + part.size() - 1, problem.what()));
+      }
+    } else {
+      state_->accounting.reused += static_cast<std::int64_t>(answers.size());
+    }
+    std::move(answers.begin(), answers.end(), std::back_inserter(completions));
+    if (progress) progress(static_cast<std::int64_t>(completions.size()));
+  }
+  return completions;
+}
+
+std::int64_t JournaledModel::count_tokens(const std::string& segment) const {
+  return state_->model.count_tokens(segment);
+}
+std::int64_t JournaledModel::context_length() const { return state_->model.context_length(); }
+std::string JournaledModel::fingerprint() const { return state_->model.fingerprint(); }
+const JournalAccounting& JournaledModel::accounting() const { return state_->accounting; }
+
+}  // namespace llama4rec::llm

@@ -1,0 +1,65 @@
+#include "llm/rotary.h"
+
+#include <ATen/Parallel.h>
+
+#include "llm/layers.h"
+
+namespace llama4rec::llm {
+
+using torch::Tensor;
+
+RotaryTable::RotaryTable(std::int64_t context, std::int64_t dimension, double theta, const torch::Device& device)
+    : dimension_(dimension) {
+  const auto half = dimension / 2;
+  const auto exponents = torch::arange(half, torch::kFloat64) * (-2.0 / static_cast<double>(dimension));
+  const auto frequencies = torch::pow(theta, exponents);
+  const auto angles = torch::outer(torch::arange(context, torch::kFloat64), frequencies);
+  cosines_ = angles.cos().to(torch::kFloat32).to(device);
+  sines_ = angles.sin().to(torch::kFloat32).to(device);
+}
+
+void RotaryTable::rotate(Tensor& x, const Tensor& positions, std::int64_t heads, int direction) const {
+  const auto rows = x.size(0);
+  const auto stride = x.size(1);
+  const auto half = dimension_ / 2;
+  if (!use_fused(x)) {
+    auto part = x.narrow(1, 0, heads * dimension_).view({rows, heads, 2, half});
+    const auto c = cosines_.index_select(0, positions).unsqueeze(1);
+    const auto s = sines_.index_select(0, positions).unsqueeze(1) * direction;
+    const auto first = part.select(2, 0) * c - part.select(2, 1) * s;
+    const auto second = part.select(2, 1) * c + part.select(2, 0) * s;
+    part.select(2, 0).copy_(first);
+    part.select(2, 1).copy_(second);
+    return;
+  }
+  float* base = x.data_ptr<float>();
+  const std::int64_t* position = positions.data_ptr<std::int64_t>();
+  const float* cosines = cosines_.data_ptr<float>();
+  const float* sines = sines_.data_ptr<float>();
+  const float sign = static_cast<float>(direction);
+  at::parallel_for(0, rows, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* c = cosines + position[row] * half;
+      const float* s = sines + position[row] * half;
+      for (std::int64_t head = 0; head < heads; ++head) {
+        float* a = base + row * stride + head * dimension_;
+        float* b = a + half;
+#pragma omp simd
+        for (std::int64_t i = 0; i < half; ++i) {
+          const float first = a[i] * c[i] - b[i] * s[i] * sign;
+          b[i] = b[i] * c[i] + a[i] * s[i] * sign;
+          a[i] = first;
+        }
+      }
+    }
+  });
+}
+
+Tensor RotaryTable::rotated(const Tensor& x, const Tensor& positions) const {
+  const auto c = cosines_.index_select(0, positions).unsqueeze(1);
+  const auto s = sines_.index_select(0, positions).unsqueeze(1);
+  const auto halves = x.chunk(2, -1);
+  return torch::cat({halves[0] * c - halves[1] * s, halves[1] * c + halves[0] * s}, -1);
+}
+
+}  // namespace llama4rec::llm

@@ -1,0 +1,146 @@
+#include "llm/transformer.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "core/random.h"
+#include "llm/layers.h"
+
+namespace llama4rec::llm {
+namespace {
+
+using torch::Tensor;
+
+/// Normal values from our own stream: the same on every device and version.
+Tensor normal(std::int64_t rows, std::int64_t columns, double deviation, RandomStream& random) {
+  auto values = torch::empty({rows, columns}, torch::kFloat32);
+  float* data = values.data_ptr<float>();
+  for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
+  return values;
+}
+
+}  // namespace
+
+Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device)
+    : config_(config),
+      device_(device),
+      layout_{.heads = config.heads, .key_value_heads = config.key_value_heads, .dimension = config.head_dimension()},
+      rotary_(config.context, config.head_dimension(), config.rope_theta, device) {
+  constexpr double kDeviation = 0.02;
+  const double residual = kDeviation / std::sqrt(2.0 * static_cast<double>(config.layers));
+  RandomStream random(seed, "llm.weights");
+  const auto matrix = [&](std::int64_t rows, std::int64_t columns, double deviation) {
+    return normal(rows, columns, deviation, random).to(device).requires_grad_();
+  };
+  const auto ones = [&] { return torch::ones({config.hidden}, torch::kFloat32).to(device).requires_grad_(); };
+  embedding_ = matrix(config.vocabulary, config.hidden, kDeviation);
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    blocks_.push_back({.attention_norm = ones(),
+                       .query_key_value = matrix(layout_.joint_size(), config.hidden, kDeviation),
+                       .attention_output = matrix(config.hidden, layout_.query_size(), residual),
+                       .feed_forward_norm = ones(),
+                       .gate_up = matrix(2 * config.intermediate, config.hidden, kDeviation),
+                       .down = matrix(config.hidden, config.intermediate, residual)});
+  }
+  norm_ = ones();
+  if (!config.tied) head_ = matrix(config.vocabulary, config.hidden, kDeviation);
+}
+
+std::vector<std::pair<std::string, Tensor>> Transformer::parameters() const {
+  std::vector<std::pair<std::string, Tensor>> all{{"embedding", embedding_}};
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto& block = blocks_[layer];
+    const auto name = [&](const char* part) { return fmt::format("blocks.{}.{}", layer, part); };
+    all.emplace_back(name("attention_norm"), block.attention_norm);
+    all.emplace_back(name("query_key_value"), block.query_key_value);
+    all.emplace_back(name("attention_output"), block.attention_output);
+    all.emplace_back(name("feed_forward_norm"), block.feed_forward_norm);
+    all.emplace_back(name("gate_up"), block.gate_up);
+    all.emplace_back(name("down"), block.down);
+  }
+  all.emplace_back("norm", norm_);
+  if (!config_.tied) all.emplace_back("head", head_);
+  return all;
+}
+
+Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t seed) const {
+  const auto batch = tokens.size(0);
+  const auto length = tokens.size(1);
+  std::uint64_t place = 0;
+  const auto next_seed = [&] { return derived_seed(seed, "llm.dropout", {place++}); };
+  auto x = torch::embedding(embedding_, tokens.reshape({-1}));
+  x = add_dropped(Tensor(), x, dropout, next_seed());
+  for (const auto& block : blocks_) {
+    const auto qkv = torch::linear(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value);
+    const auto attended = causal_attention(qkv, batch, length, layout_, rotary_);
+    x = add_dropped(x, torch::linear(attended, block.attention_output), dropout, next_seed());
+    const auto gate_up = torch::linear(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up);
+    x = add_dropped(x, torch::linear(gated_activation(gate_up), block.down), dropout, next_seed());
+  }
+  return x;
+}
+
+Tensor Transformer::training_states(const Tensor& tokens, std::uint64_t dropout_seed) const {
+  return states(tokens, config_.dropout, dropout_seed);
+}
+
+Tensor Transformer::plain_states(const Tensor& tokens) const { return states(tokens, 0, 0); }
+
+Tensor Transformer::loss(const Tensor& states, const Tensor& targets) const {
+  return token_loss(normalized(states), head(), targets);
+}
+
+Tensor Transformer::normalized(const Tensor& states) const { return rms_norm(states, norm_, config_.norm_epsilon); }
+
+/// `attend(layer, queries, keys, values)` gets rotated queries and keys [batch, length, ...].
+template <class Attend>
+Tensor Transformer::read_with(const ReadBatch& batch, const Attend& attend) const {
+  const torch::NoGradGuard no_grad;
+  const auto rows = batch.tokens.size(0);
+  const auto length = batch.tokens.size(1);
+  // Padding may lie behind the context.
+  const auto positions = batch.positions.reshape({-1}).clamp_max(config_.context - 1).contiguous();
+  auto x = torch::embedding(embedding_, batch.tokens.reshape({-1}));
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto& block = blocks_[layer];
+    auto qkv = torch::linear(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value);
+    rotary_.rotate(qkv, positions, layout_.heads + layout_.key_value_heads, 1);
+    const auto part = [&](std::int64_t column, std::int64_t width) {
+      return qkv.narrow(1, column, width).contiguous().view({rows, length, width});
+    };
+    const auto attended =
+        attend(layer, part(0, layout_.query_size()), part(layout_.query_size(), layout_.key_value_size()),
+               part(layout_.query_size() + layout_.key_value_size(), layout_.key_value_size()));
+    x = x + torch::linear(attended.view({rows * length, -1}), block.attention_output);
+    const auto gate_up = torch::linear(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up);
+    x = x + torch::linear(gated_activation(gate_up), block.down);
+  }
+  return x;
+}
+
+Tensor Transformer::read(const ReadBatch& batch, KeyValueCache* keep) const {
+  if (keep != nullptr) *keep = KeyValueCache();
+  return read_with(batch, [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) {
+    if (keep != nullptr) {
+      keep->keys.push_back(k);
+      keep->values.push_back(v);
+    }
+    return visible_attention(q, k, v, layout_, batch.visibility);
+  });
+}
+
+Tensor Transformer::read_on(const ReadBatch& batch, KeyValueCache& cache) const {
+  const auto rows = batch.tokens.size(0);
+  const auto length = batch.tokens.size(1);
+  const auto first = torch::arange(rows, batch.positions.options()).unsqueeze(1) * cache.capacity();
+  const auto places = (batch.positions + first).reshape({-1});
+  return read_with(batch, [&](std::size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
+    const auto width = k.size(2);
+    cache.keys[layer].view({-1, width}).index_copy_(0, places, k.view({rows * length, width}));
+    cache.values[layer].view({-1, width}).index_copy_(0, places, v.view({rows * length, width}));
+    return visible_attention(q, cache.keys[layer], cache.values[layer], layout_, batch.visibility);
+  });
+}
+
+}  // namespace llama4rec::llm

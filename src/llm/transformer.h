@@ -1,0 +1,78 @@
+// The LLaMA transformer: embedding, blocks of attention and gated feed-forward layers, output matrix.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "llm/attention.h"
+#include "llm/key_value_cache.h"
+#include "llm/model_config.h"
+#include "llm/rotary.h"
+#include "tensor/torch.h"
+
+namespace llama4rec::llm {
+
+/// Weights of one block. Projections that read the same input are one matrix: fewer, larger products.
+struct BlockWeights {
+  torch::Tensor attention_norm;     ///< [hidden]
+  torch::Tensor query_key_value;    ///< [query + 2 * key/value size, hidden]
+  torch::Tensor attention_output;   ///< [hidden, query size]
+  torch::Tensor feed_forward_norm;  ///< [hidden]
+  torch::Tensor gate_up;            ///< [2 * intermediate, hidden], gate first
+  torch::Tensor down;               ///< [hidden, intermediate]
+};
+
+/// One batch of tokens to read against a cache.
+struct ReadBatch {
+  torch::Tensor tokens;     ///< [batch, length] int64
+  torch::Tensor positions;  ///< [batch, length] int64, below the context
+  Visibility visibility;
+};
+
+class Transformer {
+ public:
+  /// Fresh weights: N(0, 0.02), the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1.
+  Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device);
+
+  [[nodiscard]] const ModelConfig& config() const { return config_; }
+  [[nodiscard]] const torch::Device& device() const { return device_; }
+  /// All weights with stable names, each a leaf that asks for gradients.
+  [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> parameters() const;
+
+  /// Training. tokens [batch, length] int64, right-padded (causal attention never looks there) -> states before the last
+  /// norm [batch * length, hidden], in autograd. `dropout_seed` decides the masks; dropout is the configuration's.
+  [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, std::uint64_t dropout_seed) const;
+  /// The same without dropout.
+  [[nodiscard]] torch::Tensor plain_states(const torch::Tensor& tokens) const;
+  /// Mean cross-entropy of states [rows, hidden] before the last norm against targets [rows].
+  [[nodiscard]] torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets) const;
+
+  /// Reads a batch of whole rows (slot = place in the row); keeps their keys and values in `keep` where it is not null.
+  /// -> states before the last norm [batch * length, hidden]. Outside autograd.
+  [[nodiscard]] torch::Tensor read(const ReadBatch& batch, KeyValueCache* keep) const;
+  /// Reads more tokens of the cache's rows: the token at position p goes to slot p. -> as above.
+  [[nodiscard]] torch::Tensor read_on(const ReadBatch& batch, KeyValueCache& cache) const;
+
+  /// The last norm. states [rows, hidden] -> the same shape.
+  [[nodiscard]] torch::Tensor normalized(const torch::Tensor& states) const;
+  /// The output matrix [vocabulary, hidden].
+  [[nodiscard]] const torch::Tensor& head() const { return config_.tied ? embedding_ : head_; }
+
+ private:
+  [[nodiscard]] torch::Tensor states(const torch::Tensor& tokens, double dropout, std::uint64_t seed) const;
+  template <class Attend>
+  [[nodiscard]] torch::Tensor read_with(const ReadBatch& batch, const Attend& attend) const;
+
+  ModelConfig config_;
+  torch::Device device_;
+  HeadLayout layout_;
+  RotaryTable rotary_;
+  torch::Tensor embedding_;  // [vocabulary, hidden]
+  std::vector<BlockWeights> blocks_;
+  torch::Tensor norm_;  // [hidden]
+  torch::Tensor head_;  // [vocabulary, hidden]; undefined where tied
+};
+
+}  // namespace llama4rec::llm

@@ -1,0 +1,195 @@
+// Checkpoint folders in the layout of Hugging Face: round trips and damaged ones.
+#include "llm/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llama4rec/error.h>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "llm/embedded_llm.h"
+#include "tensor/safetensors.h"
+#include "unit/llm/support.h"
+
+namespace llama4rec::llm {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::small_tokenizer;
+using testing::small_tokenizer_file;
+using testing::TemporaryFolder;
+using testing::tiny_config;
+using testing::tiny_options;
+
+class Checkpoint : public ::testing::Test {
+ protected:
+  Checkpoint() {
+    model_ = EmbeddedLlm::create(small_tokenizer_file(folder_), tiny_options(), 3, torch::kCPU);
+    model_->save(folder_.path() / "model");
+  }
+  [[nodiscard]] std::filesystem::path file(const std::string& name) const { return folder_.path() / "model" / name; }
+  [[nodiscard]] std::unique_ptr<EmbeddedLlm> load() const {
+    return EmbeddedLlm::load(folder_.path() / "model", torch::kCPU);
+  }
+  /// The message of the DataError that loading gives.
+  [[nodiscard]] std::string fault() const {
+    try {
+      (void)load();
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "loaded";
+  }
+  void edit_config(const std::string& key, const nlohmann::json& value) const {
+    auto config = nlohmann::json::parse(read_file(file("config.json")));
+    config[key] = value;
+    write_file_atomically(file("config.json"), config.dump());
+  }
+  TemporaryFolder folder_;
+  std::unique_ptr<EmbeddedLlm> model_;
+};
+
+TEST_F(Checkpoint, LoadsWhatItSaved) {
+  const auto loaded = load();
+  EXPECT_EQ(loaded->fingerprint(), model_->fingerprint());
+  EXPECT_EQ(loaded->context_length(), 128);
+  EXPECT_EQ(loaded->parameters(), model_->parameters());
+  const std::vector<std::int32_t> tokens{1, 260, 300, 280};
+  EXPECT_EQ(loaded->score_tokens(tokens), model_->score_tokens(tokens));
+}
+
+TEST_F(Checkpoint, UsesTheStandardNamesShapesAndKeys) {
+  const auto tensors = tensor::read_safetensors(file("model.safetensors")).tensors;
+  const auto vocabulary = small_tokenizer().vocabulary();
+  const auto shape = [&](const std::string& name) { return tensors.at(name).sizes().vec(); };
+  using Sizes = std::vector<std::int64_t>;
+  EXPECT_EQ(shape("model.embed_tokens.weight"), (Sizes{vocabulary, 32}));
+  EXPECT_EQ(shape("model.layers.0.self_attn.q_proj.weight"), (Sizes{32, 32}));
+  EXPECT_EQ(shape("model.layers.1.self_attn.k_proj.weight"), (Sizes{16, 32}));
+  EXPECT_EQ(shape("model.layers.1.self_attn.v_proj.weight"), (Sizes{16, 32}));
+  EXPECT_EQ(shape("model.layers.1.self_attn.o_proj.weight"), (Sizes{32, 32}));
+  EXPECT_EQ(shape("model.layers.0.mlp.gate_proj.weight"), (Sizes{48, 32}));
+  EXPECT_EQ(shape("model.layers.0.mlp.up_proj.weight"), (Sizes{48, 32}));
+  EXPECT_EQ(shape("model.layers.0.mlp.down_proj.weight"), (Sizes{32, 48}));
+  EXPECT_EQ(shape("model.layers.0.input_layernorm.weight"), (Sizes{32}));
+  EXPECT_EQ(shape("model.layers.0.post_attention_layernorm.weight"), (Sizes{32}));
+  EXPECT_EQ(shape("model.norm.weight"), (Sizes{32}));
+  EXPECT_EQ(tensors.size(), 2U + 2U * 9U) << "tied: no lm_head.weight";
+  const auto config = nlohmann::json::parse(read_file(file("config.json")));
+  EXPECT_EQ(config["model_type"], "llama");
+  EXPECT_EQ(config["architectures"][0], "LlamaForCausalLM");
+  EXPECT_EQ(config["num_key_value_heads"], 2);
+  EXPECT_EQ(config["tie_word_embeddings"], true);
+}
+
+TEST_F(Checkpoint, ReadsShardsAndHalfPrecision) {
+  auto content = tensor::read_safetensors(file("model.safetensors"));
+  tensor::TensorFile first;
+  tensor::TensorFile second;
+  nlohmann::json map;
+  for (const auto& [name, tensor] : content.tensors) {
+    const bool front = first.tensors.size() < 7;
+    (front ? first : second).tensors[name] = tensor.to(torch::kBFloat16);
+    map[name] = front ? "a.safetensors" : "b.safetensors";
+  }
+  tensor::write_safetensors(file("a.safetensors"), first);
+  tensor::write_safetensors(file("b.safetensors"), second);
+  std::filesystem::remove(file("model.safetensors"));
+  write_file_atomically(file("model.safetensors.index.json"), nlohmann::json{{"weight_map", map}}.dump());
+  const std::vector<std::int32_t> tokens{1, 260, 300, 280};
+  const auto expected = model_->score_tokens(tokens);
+  const auto scores = load()->score_tokens(tokens);
+  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 0.02);
+  write_file_atomically(file("model.safetensors.index.json"),
+                        nlohmann::json{{"weight_map", {{"model.norm.weight", "../../etc/passwd"}}}}.dump());
+  EXPECT_THAT(fault(), HasSubstr("does not name a file of this folder"));
+}
+
+TEST_F(Checkpoint, NamesTheTensorThatIsMissingMisshapenOrUnknown) {
+  auto content = tensor::read_safetensors(file("model.safetensors"));
+  const auto original = content;
+  content.tensors.erase("model.layers.1.mlp.up_proj.weight");
+  tensor::write_safetensors(file("model.safetensors"), content);
+  EXPECT_THAT(fault(), HasSubstr("model.layers.1.mlp.up_proj.weight\" is missing"));
+  content = original;
+  content.tensors["model.norm.weight"] = torch::ones({31});
+  tensor::write_safetensors(file("model.safetensors"), content);
+  EXPECT_THAT(fault(), HasSubstr("\"model.norm.weight\" has the shape [31], config.json asks for [32]"));
+  content = original;
+  content.tensors["model.layers.0.self_attn.q_proj.bias"] = torch::ones({32});
+  tensor::write_safetensors(file("model.safetensors"), content);
+  EXPECT_THAT(fault(), HasSubstr("unknown tensor"));
+  content = original;
+  content.tensors["model.norm.weight"] = torch::ones({32}, torch::kInt64);
+  tensor::write_safetensors(file("model.safetensors"), content);
+  EXPECT_THAT(fault(), HasSubstr("no floating-point"));
+}
+
+TEST_F(Checkpoint, RefusesConfigurationsThatItCannotHonour) {
+  const auto original = read_file(file("config.json"));
+  const std::vector<std::pair<std::string, nlohmann::json>> bad{{"model_type", "mistral"},
+                                                                {"hidden_act", "gelu"},
+                                                                {"attention_bias", true},
+                                                                {"rope_scaling", {{"factor", 8}}},
+                                                                {"hidden_size", 31},
+                                                                {"num_attention_heads", 5},
+                                                                {"num_key_value_heads", 3},
+                                                                {"vocab_size", -4},
+                                                                {"hidden_size", "wide"},
+                                                                {"head_dim", 99},
+                                                                {"num_hidden_layers", 9999},
+                                                                {"max_position_embeddings", 0},
+                                                                {"rms_norm_eps", -1},
+                                                                {"eos_token_id", 1000000},
+                                                                {"intermediate_size", 9000000},
+                                                                {"llama4rec", {{"dropout", 3}}}};
+  for (const auto& [key, value] : bad) {
+    write_file_atomically(file("config.json"), original);
+    edit_config(key, value);
+    EXPECT_THAT(fault(), HasSubstr("config")) << key;
+  }
+}
+
+TEST_F(Checkpoint, NamesTheFileThatIsMissingOrDamaged) {
+  for (const std::string name : {"tokenizer.model", "model.safetensors", "config.json"}) {
+    const auto bytes = read_file(file(name));
+    std::filesystem::remove(file(name));
+    EXPECT_THAT(fault(), HasSubstr(name));
+    write_file_atomically(file(name), std::string_view(bytes).substr(0, bytes.size() / 3));
+    EXPECT_THAT(fault(), HasSubstr(name));
+    write_file_atomically(file(name), bytes);
+  }
+  EXPECT_EQ(fault(), "loaded");
+}
+
+TEST_F(Checkpoint, RefusesATokeniserThatIsLargerThanTheModel) {
+  ModelOptions options;
+  options.vocabulary = 900;
+  std::vector<std::pair<std::string, std::int64_t>> texts;
+  for (int i = 0; i < 400; ++i) texts.emplace_back("some title number " + std::to_string(i * 7919), 2);
+  train_tokenizer(texts, options, 1, file("tokenizer.model"));
+  EXPECT_THAT(fault(), HasSubstr("tokenizer.model"));
+}
+
+TEST(ModelConfig, RefusesImpossibleOptions) {
+  auto options = tiny_options();
+  options.heads = 5;
+  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+  options = tiny_options();
+  options.key_value_heads = 3;
+  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+  options = tiny_options();
+  options.heads = options.key_value_heads = 32;  // heads of one dimension cannot rotate
+  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+}
+
+TEST(ModelConfig, SurvivesItsJson) {
+  auto config = tiny_config(37, 4, 2, false);
+  config.dropout = 0.15;
+  config.rope_theta = 500000;
+  config.norm_epsilon = 1e-6;
+  EXPECT_EQ(config_from_json(config_to_json(config), "config.json"), config);
+}
+
+}  // namespace
+}  // namespace llama4rec::llm
