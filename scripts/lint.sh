@@ -49,9 +49,10 @@ database=build/lint/cmake/compile_commands.json
 packages=$(dpkg-query -W -f '${Package} ${Version}\n' clang-19 clang-tidy-19 libclang-19-dev libstdc++-12-dev libc6-dev libtorch-dev \
   libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libgtest-dev libgmock-dev 2>/dev/null || true)
 torch_include=$(awk 'match($0, /-isystem [^ ]*torch\/csrc\/api\/include/) { print substr($0, RSTART + 9, RLENGTH - 9); exit }' "$database")
-tools_key=$(cat .clang-tidy scripts/lint.sh scripts/clang-tidy/* <(echo "$packages $torch_include") | sha256sum | cut -c1-32)
+made_key=$(cat scripts/clang-tidy/* <(echo "$packages $torch_include") | sha256sum | cut -c1-32)
+tools_key=$(cat .clang-tidy scripts/lint.sh <(echo "$made_key") | sha256sum | cut -c1-32)
 readonly language=(-std=c++20 -march=x86-64-v4 -Wno-unknown-pragmas -Wno-unknown-attributes -Wno-pragma-system-header-outside-header)
-if [[ $(cat "$cache/tools" 2>/dev/null) != "$tools_key" ]]; then
+if [[ $(cat "$cache/tools" 2>/dev/null) != "$made_key" ]]; then
   rm -f "$cache"/*.pch "$cache/own_code_only.so"
   g++ -std=c++17 -O1 -fPIC -shared -fno-rtti -w -I"$(llvm-config-19 --includedir)" scripts/clang-tidy/own_code_only.cpp \
     -o "$cache/own_code_only.so" &
@@ -62,7 +63,7 @@ if [[ $(cat "$cache/tools" 2>/dev/null) != "$tools_key" ]]; then
   clang++-19 "${language[@]}" -w "${torch_folders[@]}" -x c++-header scripts/clang-tidy/torch.h \
     -o "$cache/torch.pch"
   wait $plugin
-  echo "$tools_key" >"$cache/tools"
+  echo "$made_key" >"$cache/tools"
 fi
 
 # Our own files; each source's line: SOURCE torch|plain HASH HEADER... where HASH covers it and the headers it reaches.
