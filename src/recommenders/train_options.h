@@ -12,7 +12,7 @@ namespace llama4rec::recommenders {
 struct TrainOptions {
   std::int64_t epochs = 500;
   std::int64_t batch_size = 2048;
-  double learning_rate = 1e-3;
+  double learning_rate = 3e-3;
   std::int64_t patience = 50;
   std::int64_t validate_every = 5;
   std::int64_t embedding = 64;

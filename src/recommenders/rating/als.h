@@ -9,10 +9,10 @@ namespace llama4rec::recommenders {
 struct AlsOptions {
   std::int64_t factors = 16;
   std::int64_t sweeps = 30;
-  std::int64_t patience = 5;
-  double regularization = 0.1;
-  double count_regularization = 0.1;
-  double bias_regularization = 5;
+  std::int64_t patience = 8;
+  double regularization = 12;
+  double count_regularization = 0;
+  double bias_regularization = 2;
   void declare(config::OptionVisitor& visit);
 };
 

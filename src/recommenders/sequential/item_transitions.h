@@ -11,7 +11,7 @@ struct ItemTransitionOptions {
   std::int64_t window = 5;
   std::int64_t history = 10;
   double decay = 0.8;
-  double smoothing = 5;
+  double smoothing = 20;
   void declare(config::OptionVisitor& visit);
 };
 
