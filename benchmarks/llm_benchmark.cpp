@@ -18,8 +18,8 @@
 namespace llama4rec::llm {
 namespace {
 
-constexpr int kTitles = 1700;
-constexpr int kHistory = 120;  // titles per user
+constexpr int kTitles = 250;
+constexpr int kHistory = 200;  // titles per user
 
 /// A model of the default shape over invented titles, each of which is one or two tokens.
 class World {
@@ -39,6 +39,8 @@ class World {
       titles_.push_back(title + fmt::format(" ({})", 1930 + random.below(70)));
       weighted.emplace_back(titles_.back(), 1 + static_cast<std::int64_t>(random.below(100)));
     }
+    weighted.emplace_back("; ", 1000);
+    weighted.emplace_back("Movies in the order in which the user liked them: ", 1000);
     const auto file = std::filesystem::temp_directory_path() / fmt::format("llama4rec_benchmark_{}", getpid());
     train_tokenizer(weighted, options_, 1, file);
     model_ = EmbeddedLlm::create(file, options_, 1, torch::kCPU);
@@ -78,7 +80,7 @@ void train_tokens(benchmark::State& state) {
   RandomStream random(2, "benchmark.training");
   std::vector<TrainingText> texts;
   for (int i = 0; i < 300; ++i) {
-    TrainingText text{.segments = world().history(random, 80)};
+    TrainingText text{.segments = world().history(random, 122)};
     text.learn.assign(text.segments.size(), true);
     texts.push_back(std::move(text));
   }
@@ -96,7 +98,7 @@ void tune_tokens(benchmark::State& state) {
   RandomStream random(3, "benchmark.tuning");
   std::vector<TrainingText> texts;
   for (int i = 0; i < 200; ++i) {
-    TrainingText text{.segments = world().history(random, 60)};
+    TrainingText text{.segments = world().history(random, 120)};
     text.segments.push_back(world().title(random));
     text.learn.assign(text.segments.size(), false);
     text.learn.back() = true;

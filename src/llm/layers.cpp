@@ -150,19 +150,26 @@ void drop(const float* residual, const float* x, float* out, std::int64_t n, dou
   // Compared as 31-bit signed values: those compare fast.
   const auto threshold = static_cast<std::int32_t>(probability * 2147483648.0);
   const float factor = static_cast<float>(1.0 / (1.0 - probability));
-  constexpr std::int64_t kGrain = 16384;
-  at::parallel_for(0, n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    if (residual == nullptr) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) {
-        const auto h = static_cast<std::int32_t>(hashed(static_cast<std::uint32_t>(i), low, high) >> 1);
-        out[i] = h >= threshold ? x[i] * factor : 0.0F;
+  // In blocks with a 32-bit counter, so that a whole vector of indices is hashed at once.
+  constexpr std::int64_t kBlock = 4096;
+  at::parallel_for(0, (n + kBlock - 1) / kBlock, 4, [&](std::int64_t begin, std::int64_t end) {
+    float factors[kBlock];
+    for (std::int64_t block = begin; block < end; ++block) {
+      const auto first = static_cast<std::uint32_t>(block * kBlock);
+      const auto count = static_cast<std::uint32_t>(std::min(kBlock, n - block * kBlock));
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const auto h = static_cast<std::int32_t>(hashed(first + i, low, high) >> 1);
+        factors[i] = h >= threshold ? factor : 0.0F;
       }
-    } else {
+      const float* in = x + block * kBlock;
+      float* o = out + block * kBlock;
+      if (residual == nullptr) {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) {
-        const auto h = static_cast<std::int32_t>(hashed(static_cast<std::uint32_t>(i), low, high) >> 1);
-        out[i] = residual[i] + (h >= threshold ? x[i] * factor : 0.0F);
+        for (std::uint32_t i = 0; i < count; ++i) o[i] = in[i] * factors[i];
+      } else {
+        const float* r = residual + block * kBlock;
+#pragma omp simd
+        for (std::uint32_t i = 0; i < count; ++i) o[i] = r[i] + in[i] * factors[i];
       }
     }
   });

@@ -1,5 +1,6 @@
 #include "llm/transformer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -20,6 +21,9 @@ Tensor normal(std::int64_t rows, std::int64_t columns, double deviation, RandomS
   return values;
 }
 
+/// 0.02 as usual for wide models; narrow ones, whose sums have fewer terms, need more to start learning soon.
+double initial_deviation(std::int64_t hidden) { return std::max(0.02, 0.5 / std::sqrt(static_cast<double>(hidden))); }
+
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device)
@@ -27,24 +31,24 @@ Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const to
       device_(device),
       layout_{.heads = config.heads, .key_value_heads = config.key_value_heads, .dimension = config.head_dimension()},
       rotary_(config.context, config.head_dimension(), config.rope_theta, device) {
-  constexpr double kDeviation = 0.02;
-  const double residual = kDeviation / std::sqrt(2.0 * static_cast<double>(config.layers));
+  const double deviation = initial_deviation(config.hidden);
+  const double residual = deviation / std::sqrt(2.0 * static_cast<double>(config.layers));
   RandomStream random(seed, "llm.weights");
-  const auto matrix = [&](std::int64_t rows, std::int64_t columns, double deviation) {
-    return normal(rows, columns, deviation, random).to(device).requires_grad_();
+  const auto matrix = [&](std::int64_t rows, std::int64_t columns, double spread) {
+    return normal(rows, columns, spread, random).to(device).requires_grad_();
   };
   const auto ones = [&] { return torch::ones({config.hidden}, torch::kFloat32).to(device).requires_grad_(); };
-  embedding_ = matrix(config.vocabulary, config.hidden, kDeviation);
+  embedding_ = matrix(config.vocabulary, config.hidden, deviation);
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     blocks_.push_back({.attention_norm = ones(),
-                       .query_key_value = matrix(layout_.joint_size(), config.hidden, kDeviation),
+                       .query_key_value = matrix(layout_.joint_size(), config.hidden, deviation),
                        .attention_output = matrix(config.hidden, layout_.query_size(), residual),
                        .feed_forward_norm = ones(),
-                       .gate_up = matrix(2 * config.intermediate, config.hidden, kDeviation),
+                       .gate_up = matrix(2 * config.intermediate, config.hidden, deviation),
                        .down = matrix(config.hidden, config.intermediate, residual)});
   }
   norm_ = ones();
-  if (!config.tied) head_ = matrix(config.vocabulary, config.hidden, kDeviation);
+  if (!config.tied) head_ = matrix(config.vocabulary, config.hidden, deviation);
 }
 
 std::vector<std::pair<std::string, Tensor>> Transformer::parameters() const {

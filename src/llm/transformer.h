@@ -33,7 +33,7 @@ struct ReadBatch {
 
 class Transformer {
  public:
-  /// Fresh weights: N(0, 0.02), the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1.
+  /// Fresh weights: normal, the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1.
   Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device);
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }

@@ -266,15 +266,33 @@ TEST(Journal, RefusesAnotherSchemaAndAnImpossiblePlace) {
 }
 
 TEST(Journal, SaysThatTheFileIsReadOnly) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
   const TemporaryFolder folder;
   FakeModel model;
   const auto file = folder / "journal.sqlite";
   { JournaledModel journal(model, file); }
-  std::filesystem::permissions(file, std::filesystem::perms::owner_read);
-  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
-  EXPECT_THAT(message_of([&] { JournaledModel journal(model, file); }), HasSubstr("journal.sqlite"));
-  std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_all);
+  using std::filesystem::perms;
+  const auto readable = perms::owner_read | perms::group_read | perms::others_read;
+  std::filesystem::permissions(file, readable);
+  std::filesystem::permissions(folder.path(), readable | perms::owner_exec | perms::group_exec | perms::others_exec);
+  int result[2];
+  ASSERT_EQ(pipe(result), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    // Root may write everywhere; nobody may not.
+    if (geteuid() == 0 && setuid(65534) != 0) _exit(1);
+    const auto message = message_of([&] { JournaledModel journal(model, file); });
+    [[maybe_unused]] const auto n = write(result[1], message.data(), message.size());
+    _exit(0);
+  }
+  close(result[1]);
+  std::string message(1000, ' ');
+  message.resize(static_cast<std::size_t>(std::max<ssize_t>(0, read(result[0], message.data(), message.size()))));
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  std::filesystem::permissions(folder.path(), perms::owner_all);
+  EXPECT_THAT(message, HasSubstr("journal.sqlite"));
+  EXPECT_THAT(message, HasSubstr("must be writable"));
 }
 
 TEST(CompletionJson, SurvivesTextOfEveryKind) {

@@ -222,7 +222,7 @@ TEST(Tokenizer, ReadsAModelThatSentencepieceTrainedLikeThatOfTheOriginalLlama) {
       "spm_encode --model=" + (folder / "llama.model").string() + " --output_format=id", lines_in, folder);
   ASSERT_EQ(lines->size(), awkward_lines().size());
   for (std::size_t i = 0; i < lines->size(); ++i) {
-    const auto& line = awkward_lines()[i];
+    const auto line = awkward_lines()[i];
     EXPECT_EQ(joined(tokenizer.encode(line, true)), (*lines)[i]) << line;
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(line, true)), line);
   }
