@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "llm/key_value_cache.h"
+#include "llm/tokenizer.h"
 #include "llm/transformer.h"
 
 namespace llama4rec::llm {
