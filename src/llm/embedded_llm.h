@@ -36,7 +36,9 @@ struct ModelOptions {
 /// How a training run goes; declared twice, with the prefixes "pretraining." and "tuning.".
 struct TrainingOptions {
   std::int64_t epochs = 40;
-  std::int64_t batch_tokens = 8192;  ///< tokens per optimiser step
+  /// Tokens per optimiser step, padding included. Small steps learn most per token read (ML-100K histories, four epochs:
+  /// validation loss 5.05 with 1024, 5.78 with 2048, 6.56 with 8192 at the same cost).
+  std::int64_t batch_tokens = 1024;
   double learning_rate = 4e-3;
   double minimum_learning_rate = 0.05;  ///< end of the cosine, as a share of learning_rate
   std::int64_t warmup_steps = 50;

@@ -143,33 +143,42 @@ inline std::uint32_t hashed(std::uint32_t index, std::uint32_t low, std::uint32_
   return h;
 }
 
-/// out[i] = (residual[i] or 0) + x[i] / keep where element i is kept.
-void drop(const float* residual, const float* x, float* out, std::int64_t n, double probability, std::uint64_t seed) {
+constexpr std::int64_t kDropBlock = 4096;
+
+/// factors[i] = `factor` where element first + i is kept, else 0. Plain values and a 32-bit counter: whole vectors of indices
+/// are hashed at once.
+void keep_factors(float* __restrict factors, std::uint32_t first, std::uint32_t count, std::uint64_t seed,
+                  std::int32_t threshold, float factor) {
   const auto low = static_cast<std::uint32_t>(seed);
   const auto high = static_cast<std::uint32_t>(seed >> 32);
+#pragma omp simd
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto h = static_cast<std::int32_t>(hashed(first + i, low, high) >> 1);
+    factors[i] = h >= threshold ? factor : 0.0F;
+  }
+}
+
+/// out[i] = (residual[i] or 0) + x[i] / keep where element i is kept.
+void drop(const float* residual, const float* x, float* out, std::int64_t n, double probability, std::uint64_t seed) {
   // Compared as 31-bit signed values: those compare fast.
   const auto threshold = static_cast<std::int32_t>(probability * 2147483648.0);
   const float factor = static_cast<float>(1.0 / (1.0 - probability));
-  // In blocks with a 32-bit counter, so that a whole vector of indices is hashed at once.
-  constexpr std::int64_t kBlock = 4096;
-  at::parallel_for(0, (n + kBlock - 1) / kBlock, 4, [&](std::int64_t begin, std::int64_t end) {
-    float factors[kBlock];
+  at::parallel_for(0, (n + kDropBlock - 1) / kDropBlock, 4, [=](std::int64_t begin, std::int64_t end) {
+    float factors[kDropBlock];
     for (std::int64_t block = begin; block < end; ++block) {
-      const auto first = static_cast<std::uint32_t>(block * kBlock);
-      const auto count = static_cast<std::uint32_t>(std::min(kBlock, n - block * kBlock));
-      for (std::uint32_t i = 0; i < count; ++i) {
-        const auto h = static_cast<std::int32_t>(hashed(first + i, low, high) >> 1);
-        factors[i] = h >= threshold ? factor : 0.0F;
-      }
-      const float* in = x + block * kBlock;
-      float* o = out + block * kBlock;
+      const auto start = block * kDropBlock;
+      const auto count = std::min(kDropBlock, n - start);
+      keep_factors(factors, static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(count), seed, threshold,
+                   factor);
+      const float* in = x + start;
+      float* o = out + start;
       if (residual == nullptr) {
 #pragma omp simd
-        for (std::uint32_t i = 0; i < count; ++i) o[i] = in[i] * factors[i];
+        for (std::int64_t i = 0; i < count; ++i) o[i] = in[i] * factors[i];
       } else {
-        const float* r = residual + block * kBlock;
+        const float* r = residual + start;
 #pragma omp simd
-        for (std::uint32_t i = 0; i < count; ++i) o[i] = r[i] + in[i] * factors[i];
+        for (std::int64_t i = 0; i < count; ++i) o[i] = r[i] + in[i] * factors[i];
       }
     }
   });

@@ -42,6 +42,7 @@ void PretrainingOptions::declare(config::OptionVisitor& visit) { declare_trainin
 
 TuningOptions::TuningOptions() {
   epochs = 2;
+  batch_tokens = 4096;  // few of an instruction's tokens are learned
   learning_rate = 1e-3;
   warmup_steps = 20;
 }
