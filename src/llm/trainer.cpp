@@ -1,5 +1,7 @@
 #include "llm/trainer.h"
 
+#include <ATen/Parallel.h>
+
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -59,14 +61,68 @@ EncodedTexts examples_of(const std::vector<TrainingText>& texts, const Tokenizer
   return encoded;
 }
 
-/// Forward and backward over one batch; returns its mean loss.
-double accumulate_gradients(const Transformer& model, const TrainingBatch& batch, std::uint64_t dropout_seed) {
-  const auto states = model.training_states(batch.tokens.to(model.device()), dropout_seed);
-  const auto learned = states.index_select(0, batch.sources.to(model.device()));
-  const auto loss = model.loss(learned, batch.targets.to(model.device()));
-  const double value = loss.item<double>();
-  if (std::isfinite(value)) loss.backward();
-  return value;
+/// What one step read and learned; its gradients are left in the model's parameters.
+struct StepResult {
+  double loss = 0;
+  std::int64_t learned = 0;
+  std::int64_t read = 0;
+};
+
+/// A part of a step that one thread computes alone.
+struct Shard {
+  TrainingBatch batch;
+  double loss = 0;
+  std::vector<torch::Tensor> gradients;
+};
+
+/// Forward and backward over some examples. Each thread takes a part of them through the whole model, so that the threads meet once per
+/// step: with parallel operators they would meet some hundred times, and waiting costs more than such small operators.
+StepResult accumulate_gradients(const Transformer& model, const AdamW::Parameters& parameters,
+                                std::span<const TrainingExample> examples, std::span<const std::int64_t> places,
+                                std::uint64_t dropout_seed) {
+  const auto count = static_cast<std::int64_t>(places.size());
+  const auto threads = model.device().is_cpu() ? std::int64_t{at::get_num_threads()} : std::int64_t{1};
+  std::vector<Shard> shards(static_cast<std::size_t>(std::min(count, threads)));
+  const auto share = static_cast<std::int64_t>(shards.size());
+  StepResult result;
+  for (std::int64_t i = 0; i < share; ++i) {
+    const auto begin = static_cast<std::size_t>(i * count / share);
+    const auto end = static_cast<std::size_t>((i + 1) * count / share);
+    auto& batch = shards[static_cast<std::size_t>(i)].batch;
+    batch = make_batch(examples, places.subspan(begin, end - begin));
+    result.learned += batch.targets.size(0);
+    result.read += batch.read;
+  }
+  std::vector<torch::Tensor> weights;
+  for (const auto& [name, parameter] : parameters) weights.push_back(parameter);
+  const auto learned = static_cast<double>(result.learned);
+  const auto compute = [&](std::int64_t i) {
+    auto& shard = shards[static_cast<std::size_t>(i)];
+    const auto seed = derived_seed(dropout_seed, "llm.shard", {static_cast<std::uint64_t>(i)});
+    const auto states = model.training_states(shard.batch.tokens.to(model.device()), seed);
+    const auto mean = model.loss(states.index_select(0, shard.batch.sources.to(model.device())),
+                                 shard.batch.targets.to(model.device()));
+    const auto part = mean * (static_cast<double>(shard.batch.targets.size(0)) / learned);
+    shard.loss = part.item<double>();
+    if (std::isfinite(shard.loss)) shard.gradients = torch::autograd::grad({part}, weights);
+  };
+  if (share == 1) {
+    compute(0);
+  } else {
+    at::parallel_for(0, share, 1, [&](std::int64_t begin, std::int64_t end) {
+      const torch::AutoGradMode gradients(true);
+      for (std::int64_t i = begin; i < end; ++i) compute(i);
+    });
+  }
+  for (const auto& shard : shards) result.loss += shard.loss;
+  if (!std::isfinite(result.loss)) return result;
+  const torch::NoGradGuard no_grad;
+  for (std::size_t p = 0; p < weights.size(); ++p) {
+    auto sum = shards.front().gradients[p];
+    for (std::size_t i = 1; i < shards.size(); ++i) sum = sum + shards[i].gradients[p];
+    weights[p].mutable_grad() = sum;
+  }
+  return result;
 }
 
 }  // namespace
@@ -106,10 +162,10 @@ TrainingSummary train_model(Transformer& model, const Tokenizer& tokenizer, cons
     std::int64_t learned = 0;
     for (const auto& places : plan) {
       const auto step_start = Clock::now();
-      const auto batch = make_batch(encoded.examples, places);
       const auto step = ++summary.steps;
-      const double loss =
-          accumulate_gradients(model, batch, derived_seed(seed, "llm.step", {static_cast<std::uint64_t>(step)}));
+      const auto done = accumulate_gradients(model, optimiser.parameters(), encoded.examples, places,
+                                             derived_seed(seed, "llm.step", {static_cast<std::uint64_t>(step)}));
+      const double loss = done.loss;
       const double norm = std::isfinite(loss) ? optimiser.clip(options.clip_norm) : loss;
       if (!std::isfinite(loss) || !std::isfinite(norm)) {
         throw DataError(
@@ -118,16 +174,15 @@ TrainingSummary train_model(Transformer& model, const Tokenizer& tokenizer, cons
                         step, steps, epoch + 1, options.learning_rate, options.clip_norm));
       }
       optimiser.step(learning_rate(options, step, steps));
-      const auto count = batch.targets.size(0);
-      total_loss += loss * static_cast<double>(count);
-      learned += count;
-      summary.tokens += batch.read;
+      total_loss += loss * static_cast<double>(done.learned);
+      learned += done.learned;
+      summary.tokens += done.read;
       if (hooks.on_step) {
         hooks.on_step({.epoch = epoch,
                        .step = step,
                        .steps = steps,
                        .loss = loss,
-                       .tokens_per_second = static_cast<double>(batch.read) / seconds_since(step_start)});
+                       .tokens_per_second = static_cast<double>(done.read) / seconds_since(step_start)});
       }
       if (hooks.checkpoint.empty()) throw_if_interrupted("training");
     }
