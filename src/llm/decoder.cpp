@@ -1,5 +1,7 @@
 #include "llm/decoder.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -103,7 +105,8 @@ class BatchDecoder {
       : model_(model), tokenizer_(tokenizer), options_(options) {}
 
   /// Answers the requests of some trees; completions[i] belongs to all[i].
-  void answer(std::span<const RequestTree> trees, std::span<PreparedRequest> all, std::span<Completion> completions) {
+  void answer(std::span<const RequestTree> trees, std::span<PreparedRequest> all,
+              std::span<Completion> completions) const {
     std::vector<Generating> generating;
     for (std::size_t tree = 0; tree < trees.size(); ++tree) {
       for (const auto& prepared : trees[tree].requests) {
@@ -227,21 +230,35 @@ std::vector<Completion> complete_requests(const Transformer& model, const Tokeni
   std::vector<Completion> completions(requests.size());
   const auto groups = plan(prepared, options.share_prefixes);
   BatchDecoder decoder(model, tokenizer, options);
+  // As many batches at a time as there are threads, each computed by one: cheaper than operators that share the threads. What
+  // is in a batch, and so its rounding, does not depend on their number.
+  const auto threads = model.device().is_cpu() ? static_cast<std::size_t>(at::get_num_threads()) : std::size_t{1};
   std::int64_t answered = 0;
   for (std::size_t begin = 0; begin < groups.size();) {
     throw_if_interrupted("answering prompts");
-    std::vector<RequestTree> trees;
-    std::int64_t widest = 0;
-    for (; begin < groups.size(); ++begin) {
-      const auto& group = groups[begin];
-      widest = std::max(widest, group.slots);
-      if (!trees.empty() && widest * (static_cast<std::int64_t>(trees.size()) + 1) > options.batch_slots) break;
-      trees.push_back(build_tree(
-          std::span(prepared).subspan(static_cast<std::size_t>(group.first), static_cast<std::size_t>(group.count)),
-          tokenizer.end_token()));
-      answered += group.count;
+    std::vector<std::vector<RequestTree>> batches;
+    for (; begin < groups.size() && batches.size() < threads;) {
+      auto& trees = batches.emplace_back();
+      std::int64_t widest = 0;
+      for (; begin < groups.size(); ++begin) {
+        const auto& group = groups[begin];
+        widest = std::max(widest, group.slots);
+        if (!trees.empty() && widest * (static_cast<std::int64_t>(trees.size()) + 1) > options.batch_slots) break;
+        trees.push_back(build_tree(
+            std::span(prepared).subspan(static_cast<std::size_t>(group.first), static_cast<std::size_t>(group.count)),
+            tokenizer.end_token()));
+        answered += group.count;
+      }
     }
-    decoder.answer(trees, prepared, completions);
+    if (batches.size() == 1) {
+      decoder.answer(batches.front(), prepared, completions);
+    } else {
+      at::parallel_for(0, static_cast<std::int64_t>(batches.size()), 1, [&](std::int64_t first, std::int64_t last) {
+        for (auto i = first; i < last; ++i) {
+          decoder.answer(batches[static_cast<std::size_t>(i)], prepared, completions);
+        }
+      });
+    }
     if (progress) progress(answered);
   }
   return completions;

@@ -293,7 +293,7 @@ TEST_F(Decoder, StopsBetweenBatchesWhenInterrupted) {
 TEST_F(Decoder, ReportsProgressUpToTheLastRequest) {
   std::vector<std::int64_t> reports;
   const auto requests = many_questions();
-  complete_requests(model_, small_tokenizer(), requests, {.batch_slots = 100},
+  complete_requests(model_, small_tokenizer(), requests, {.batch_slots = 20},
                     [&](std::int64_t answered) { reports.push_back(answered); });
   EXPECT_TRUE(std::is_sorted(reports.begin(), reports.end()));
   EXPECT_GT(reports.size(), 2U);
