@@ -292,7 +292,10 @@ TEST_F(Decoder, StopsBetweenBatchesWhenInterrupted) {
 
 TEST_F(Decoder, ReportsProgressUpToTheLastRequest) {
   std::vector<std::int64_t> reports;
-  const auto requests = many_questions();
+  std::vector<CompletionRequest> requests;  // several batches for each of many threads
+  for (int i = 0; i < 20; ++i) {
+    for (auto& request : many_questions()) requests.push_back(std::move(request));
+  }
   complete_requests(model_, small_tokenizer(), requests, {.batch_slots = 20},
                     [&](std::int64_t answered) { reports.push_back(answered); });
   EXPECT_TRUE(std::is_sorted(reports.begin(), reports.end()));
