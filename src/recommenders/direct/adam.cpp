@@ -11,8 +11,11 @@ constexpr float kEpsilon = 1e-8F;
 
 }  // namespace
 
-Adam::Adam(std::size_t parameters, double learning_rate)
-    : learning_rate_(learning_rate), first_(parameters, 0.0F), second_(parameters, 0.0F) {}
+Adam::Adam(std::size_t parameters, double learning_rate, std::int64_t parallel_from)
+    : learning_rate_(learning_rate),
+      parallel_from_(parallel_from),
+      first_(parameters, 0.0F),
+      second_(parameters, 0.0F) {}
 
 void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
   ++steps_;
@@ -27,7 +30,7 @@ void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
   float* first = first_.data();
   float* second = second_.data();
   const auto count = static_cast<std::int64_t>(parameters.size());
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for simd schedule(static) if (parallel : count >= parallel_from_)
   for (std::int64_t n = 0; n < count; ++n) {
     const float slope = slopes[n];
     first[n] = beta1 * first[n] + (1.0F - beta1) * slope;

@@ -11,13 +11,15 @@ namespace llama4rec::recommenders {
 /// its order of operations.
 class Adam {
  public:
-  Adam(std::size_t parameters, double learning_rate);
+  /// Steps over at least `parallel_from` parameters use several threads.
+  Adam(std::size_t parameters, double learning_rate, std::int64_t parallel_from = 1);
 
   /// One step: updates `parameters` by `gradient`, both [parameters].
   void step(std::span<float> parameters, std::span<const float> gradient);
 
  private:
   double learning_rate_;
+  std::int64_t parallel_from_;
   std::int64_t steps_ = 0;
   std::vector<float> first_;   ///< running mean of the gradient
   std::vector<float> second_;  ///< running mean of its square

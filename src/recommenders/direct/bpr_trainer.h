@@ -22,6 +22,9 @@ struct BprSettings {
   std::int64_t batch_size = 2048;
   double learning_rate = 1e-3;
   double regularization = 1e-4;
+  /// Values that a loop over samples or parameters must touch before it is shared by several threads: below, waking them (and, on a
+  /// busy machine, waiting for the slowest) costs more than it saves.
+  std::int64_t parallel_from = std::int64_t{1} << 19;
   const InteractionGraph* graph = nullptr;  ///< not null where layers > 0; outlives the trainer
 
   [[nodiscard]] std::int64_t nodes() const { return users + items; }

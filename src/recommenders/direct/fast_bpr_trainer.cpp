@@ -41,7 +41,7 @@ class FastBprTrainer final : public BprTrainer {
         stride_(padded(settings.dimension)),
         initial_(static_cast<std::size_t>(settings.nodes() * stride_), 0.0F),
         gradient_(initial_.size(), 0.0F),
-        adam_(initial_.size(), settings.learning_rate),
+        adam_(initial_.size(), settings.learning_rate, settings.parallel_from),
         losses_(static_cast<std::size_t>(settings.batch_size)),
         slopes_(static_cast<std::size_t>(settings.batch_size)) {
     if (settings.layers > 0) {
@@ -131,7 +131,7 @@ class FastBprTrainer final : public BprTrainer {
   void score_samples(const BprSamples& batch, const float* values) {
     const auto count = static_cast<std::int64_t>(batch.size());
     const float mean = 1.0F / static_cast<float>(batch.size());
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count * stride_ >= settings_.parallel_from)
     for (std::int64_t n = 0; n < count; ++n) {
       const auto sample = static_cast<std::size_t>(n);
       const float* user = values + batch.users[sample] * stride_;
@@ -146,7 +146,8 @@ class FastBprTrainer final : public BprTrainer {
   /// Sums the contributions of the samples, row by row.
   void sum_rows(const BprSamples& batch, const RowGroups& groups, const float* values) {
     const auto rows = static_cast<std::int64_t>(groups.rows.size());
-#pragma omp parallel for schedule(dynamic, 64)
+    const auto work = static_cast<std::int64_t>(groups.entries.size()) * stride_;
+#pragma omp parallel for schedule(dynamic, 64) if (work >= settings_.parallel_from)
     for (std::int64_t n = 0; n < rows; ++n) {
       const auto group = static_cast<std::size_t>(n);
       float* const target = gradient_.data() + groups.rows[group] * stride_;

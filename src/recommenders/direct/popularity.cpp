@@ -6,8 +6,10 @@ namespace llama4rec::recommenders {
 
 FitSummary Popularity::fit(const TopKTrainingData& data, const FitHooks& hooks) {
   begin_fit(data);
-  const EpochReport report{
-      .epoch = 1, .loss = 0, .seconds = 0, .validation = hooks.validation_score ? hooks.validation_score() : std::nan("")};
+  const EpochReport report{.epoch = 1,
+                           .loss = 0,
+                           .seconds = 0,
+                           .validation = hooks.validation_score ? hooks.validation_score() : std::nan("")};
   if (hooks.on_epoch) hooks.on_epoch(report);
   return {.epochs = 1, .best_epoch = 1, .train_seconds = 0};
 }

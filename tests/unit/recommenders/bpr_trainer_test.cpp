@@ -23,6 +23,7 @@ struct Problem {
                 .batch_size = 32,
                 .learning_rate = 0.01,
                 .regularization = regularization,
+                .parallel_from = 0,
                 .graph = &graph};
     statistics = inspect(data);
     sampler = std::make_unique<BprSampler>(data, statistics, 0.5, 11);
