@@ -17,12 +17,11 @@ ninja-build            | runs the build | ninja
 make                   | the front end of every task | make
 git                    | the revision in the manifest of a run | git
 ca-certificates        | data sets are fetched over https
-pkg-config             | finds sentencepiece | pkg-config
+pkg-config             | finds libraries without a CMake package (cpp-httplib, for the tests) | pkg-config
 ccache                 | a second build takes seconds | ccache
 mold                   | links in a tenth of the time | mold
 libtorch-dev           | tensors, autograd, GPU, collectives
 libopenblas0-openmp    | matrix products; the pthread build would fight OpenMP for the cores
-libsentencepiece-dev   | the LLaMA tokeniser
 libyaml-cpp-dev        | configuration files
 libcli11-dev           | the command line
 nlohmann-json3-dev     | JSON

@@ -11,10 +11,16 @@
 namespace llama4rec::pipeline {
 namespace {
 
-llm::TrainingHooks training_hooks(const StageFolder& stage, Progress& progress) {
+llm::TrainingHooks training_hooks(const StageFolder& stage, const std::string& what, Progress& progress) {
   llm::TrainingHooks hooks;
   hooks.checkpoint = stage.path / "training_state";
-  hooks.on_step = [&progress](const llm::TrainingStep& step) {
+  hooks.on_step = [&progress, what, epoch = std::int64_t{0},
+                   last = llm::TrainingStep{}](const llm::TrainingStep& step) mutable {
+    if (step.epoch != epoch && last.step > 0) {
+      log::debug("{}: epoch {}, loss {:.3f}, {:.0f} tokens/s", what, last.epoch + 1, last.loss, last.tokens_per_second);
+    }
+    epoch = step.epoch;
+    last = step;
     progress.set(step.step * 1000 / std::max<std::int64_t>(1, step.steps));
     progress.note(
         fmt::format("epoch {}, loss {:.3f}, {:.0f} tokens/s", step.epoch + 1, step.loss, step.tokens_per_second));
@@ -64,8 +70,9 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
     auto model =
         llm::EmbeddedLlm::create(tokenizer_file, model_options, derived_seed(seed, "llm.weights"), setup.device);
     Progress progress("pre-training", 1000, "");
-    const auto summary = model->train([&](std::int64_t epoch) { return text.epoch(epoch); }, training_options,
-                                      derived_seed(seed, "llm.pretraining"), training_hooks(stage, progress));
+    const auto summary =
+        model->train([&](std::int64_t epoch) { return text.epoch(epoch); }, training_options,
+                     derived_seed(seed, "llm.pretraining"), training_hooks(stage, "pre-training", progress));
     progress.finish();
     model->save(stage.path / "model");
     summarise(summary, stage.summary);
@@ -108,7 +115,7 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
     const auto training_options = setup.configuration.read<llm::TuningOptions>();
     const auto summary = model->train([&](std::int64_t) { return texts; }, training_options,
                                       derived_seed(seed, augmented ? "llm.tuning.augmented" : "llm.tuning.plain"),
-                                      training_hooks(stage, progress));
+                                      training_hooks(stage, "tuning", progress));
     progress.finish();
     model->save(stage.path / "model");
     summarise(summary, stage.summary);
