@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# `run` as a user runs it, on the synthetic sample with the smallest sizes: table, JSON, files, reuse of stages, errors.
+# Usage: run_test.sh LLAMA4REC
+set -euo pipefail
+
+program=$(realpath "$1")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+failures=0
+
+ok() { # WHAT COMMAND...
+  local what=$1
+  shift
+  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
+}
+
+fails() { # STATUS TEXT COMMAND...
+  local status=$1 text=$2 found=0
+  shift 2
+  "$@" >out.txt 2>err.txt || found=$?
+  if [[ $found == "$status" ]] && grep -qF -- "$text" err.txt; then
+    echo "ok: fails with $status: $text"
+  else
+    echo "FAILED: expected status $status and \"$text\", found status $found and: $(tail -n 3 err.txt)"
+    failures=$((failures + 1))
+  fi
+}
+
+cat >tiny.yaml <<'YAML'
+data: {name: sample}
+run: {directory: runs, profile: tiny}
+train: {epochs: 20, learning_rate: 0.01}
+llm: {hidden: 32, intermediate: 64, layers: 1, heads: 2, key_value_heads: 2, vocabulary: 1200, context: 512}
+pretraining: {epochs: 1, rating_share: 0.1}
+tuning: {epochs: 1}
+prompts: {history_length: 10, candidates: 5}
+evaluation: {cutoffs: [3, 5]}
+augmentation: {pairs_per_user: 1}
+YAML
+
+"$program" run tiny.yaml --json --seed 3 >a.json 2>a.log
+ok "the document holds table, tests, choices, seconds and paths" python3 -c "
+import json, os
+d = json.load(open('a.json'))
+assert d['synthetic'] is True and d['profile'] == 'tiny' and d['protocol'] == 'textbook', d
+rows = {r['name']: r for r in d['rows']}
+assert [r['name'] for r in d['rows'][:3]] == ['base', 'ift', 'llama4rec']
+for row in rows.values():
+    assert list(row['metrics']) == ['H@3', 'N@3', 'H@5', 'N@5']
+    assert all(0 <= v <= 1 for v in row['metrics'].values())
+    assert row['metrics']['N@5'] <= row['metrics']['H@5'] + 1e-12 and row['metrics']['H@3'] <= row['metrics']['H@5'] + 1e-12
+# Five candidates, five places: an order changes no hit at 5, and nothing beats the best order.
+assert abs(rows['llama4rec']['metrics']['H@5'] - rows['oracle']['metrics']['H@5']) < 1e-9
+assert rows['oracle']['metrics']['H@3'] >= max(r['metrics']['H@3'] for n, r in rows.items() if n.startswith(('llama4rec', 'fusion', 'uniform')))
+assert rows['llama4rec']['method'][0] in ('listwise', 'first', 'pointwise')
+assert rows['llama4rec']['a1'][0] in (.1, .3, .5, .7, .9) and rows['llama4rec']['a2'][0] in (.1, .3, .5, .7, .9)
+assert set(d['improvement']) == set(d['p_value']) == {'H@3', 'N@3', 'H@5', 'N@5'}
+assert all(0 <= p <= 1 for p in d['p_value'].values())
+assert d['seconds'] > 0 and os.path.getsize(d['report']) > 20000
+for file in ('manifest.json', 'results.json', 'per_user.tsv'):
+    assert os.path.exists(os.path.join(d['folder'], file)), file
+"
+ok "the table can be made again from the stored per-user values" python3 -c "
+import csv, json
+d = json.load(open('a.json'))
+values = {}
+for line in csv.DictReader(open(d['folder'] + '/per_user.tsv'), delimiter='\t'):
+    values.setdefault(line['row'], []).append(float(line['N@5']))
+for row in d['rows']:
+    mean = sum(values[row['name']]) / len(values[row['name']])
+    assert abs(mean - row['metrics']['N@5']) < 1e-5, row['name']
+"
+ok "instructions are kept in Alpaca's form" python3 -c "
+import glob, json
+lines = [json.loads(l) for f in glob.glob('runs/stages/tune-augmented-*/instructions.jsonl') for l in open(f)]
+assert len(lines) > 100 and all(set(l) == {'instruction', 'input', 'output', 'meta'} for l in lines)
+assert {l['meta']['kind'] for l in lines} == {'ranking', 'pair', 'continuation', 'rating'}
+"
+
+"$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
+ok "a second run reuses every stage" bash -c "! grep -E '(base|pretrain|tune|augment|refit|rank)[a-z-]*: [0-9]' b.log"
+same="import json
+drop = lambda d: {k: v for k, v in d.items() if k not in ('seconds', 'stage_seconds')}
+assert drop(json.load(open('a.json'))) == drop(json.load(open('b.json')))"
+ok "and gives the same numbers" python3 -c "$same"
+
+rm -rf runs
+"$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
+ok "the same seed gives the same numbers from scratch" python3 -c "$same"
+
+printf 'x' >>"$(ls -d runs/stages/augment-*)/pairs.json"
+"$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
+ok "a damaged stage is noticed" grep -q 'is damaged' b.log
+ok "and done anew with the same result" python3 -c "$same"
+
+fails 2 "the nearest" "$program" run tiny.yaml --set run.bakbone=mf
+fails 2 "lightgcn" "$program" run tiny.yaml --set run.backbone=lightgnc
+fails 2 "textbook" "$program" run tiny.yaml --set evaluation.protocol=selfrec
+fails 3 "nowhere" "$program" run tiny.yaml --set data.name=nowhere
+fails 2 "no-such-file.yaml" "$program" run no-such-file.yaml
+exec 9>runs/.lock
+flock -n 9
+fails 2 "another llama4rec works in" "$program" run tiny.yaml
+exec 9>&-
+
+[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
