@@ -4,6 +4,6 @@
 
 #include "clang_vector.h"
 
-#include "plain.h"
 #include <torch/torch.h>
 #include <torch/version.h>
+#include "plain.h"

@@ -18,7 +18,7 @@ namespace llama4rec::prompts {
 struct PretrainingTextOptions {
   std::int64_t crop_items = 90;
   double drop_items = 0.1;
-  double rating_share = 0.5;
+  double rating_share = 0.2;
   bool item_facts = true;
   void declare(config::OptionVisitor& visit);
 };
