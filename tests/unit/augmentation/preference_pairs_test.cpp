@@ -62,7 +62,9 @@ TEST_F(PreferencePairs, DrawnItemsAreKnownDistinctAndNotInteractedWith) {
         const auto& interacted = users()[pair.user].interacted;
         EXPECT_EQ(std::count(interacted.begin(), interacted.end(), item), 0);
       }
-      if (draw == "upper" && pair.user == 0) EXPECT_TRUE(pair.first == 2 || pair.first == 3);
+      if (draw == "upper" && pair.user == 0) {
+        EXPECT_TRUE(pair.first == 2 || pair.first == 3);
+      }
     }
   }
 }

@@ -62,7 +62,9 @@ TEST_F(CaseWriterTest, ThePromptAndItsAnswerFitTheBudgetAndCandidatesAreNeverCut
   EXPECT_LE(bytes(templates_.ranking(result).joined()) + 2 + 4 * 9, 135);
   EXPECT_EQ(cut.trimming().trimmed_prompts, 1);
   EXPECT_GT(cut.trimming().trimmed_items, 3);
-  if (!result.history.empty()) EXPECT_EQ(result.history.back(), 5) << "the oldest items go first";
+  if (!result.history.empty()) {
+    EXPECT_EQ(result.history.back(), 5) << "the oldest items go first";
+  }
 }
 
 TEST_F(CaseWriterTest, APromptThatCannotFitIsAUsageError) {
