@@ -59,6 +59,8 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
   std::vector<std::string> dependencies = setup.dependencies(
       {"llm.", "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
   dependencies.push_back(fmt::format("seed={}", seed));
+  dependencies.push_back(
+      fmt::format("threads={}", at::get_num_threads()));  // decides how a step is divided, and so rounding
   return store.run("pretrain", dependencies, [&](StageFolder& stage) {
     const prompts::PretrainingText text(setup.dataset(), fold.before, setup.loaded.positive_threshold, setup.texts,
                                         setup.templates, setup.pretraining_text, seed);
@@ -86,6 +88,7 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
   dependencies.push_back("pretrained=" + pretrained.key);
+  dependencies.push_back(fmt::format("threads={}", at::get_num_threads()));
   dependencies.push_back(fmt::format("seed={}", seed));
   return store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, [&](StageFolder& stage) {
     auto model = llm::EmbeddedLlm::load(pretrained.path / "model", setup.device);

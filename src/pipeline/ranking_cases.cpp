@@ -85,10 +85,9 @@ class SimilarUsers {
   std::vector<std::int64_t> nearest_;
 };
 
-/// Everything but the task's validation and test interactions.
+/// Everything but the task's validation and test interactions and what an explicit split leaves out.
 InteractionSet all_but_held_out(const RunSetup& setup) {
-  InteractionSet admitted(setup.dataset().size());
-  for (InteractionIndex i = 0; i < setup.dataset().size(); ++i) admitted.insert(i);
+  InteractionSet admitted = usable_interactions(setup);
   admitted -= setup.direct.members(data::Part::kValidation);
   admitted -= setup.direct.members(data::Part::kTest);
   return admitted;
@@ -109,6 +108,15 @@ void predict_ratings(const RatingPredictor& model, std::span<RatingCase*> cases)
 }
 
 }  // namespace
+
+InteractionSet usable_interactions(const RunSetup& setup) {
+  InteractionSet usable(setup.dataset().size());
+  for (InteractionIndex i = 0; i < setup.dataset().size(); ++i) {
+    const auto& parts = setup.loaded.explicit_parts;
+    if (!parts || (*parts)[static_cast<std::size_t>(i)] != data::Part::kUnused) usable.insert(i);
+  }
+  return usable;
+}
 
 PhaseCases phase_cases(const RunSetup& setup, const data::LeakGuard& guard, Phase phase, const PhaseModels& models) {
   const Dataset& dataset = setup.dataset();
@@ -182,7 +190,8 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
   if (models.rating != nullptr) guard.admit_recommender(kPhase, setup.direct, models.rating->provenance());
 
   TuningCases result;
-  result.provenance = {.what = "instructions", .interactions = fold.allowed};
+  result.provenance = {.what = "instructions", .interactions = InteractionSet(dataset.size())};
+  const auto trace = [&result](const Provenance& used) { result.provenance.interactions |= used.interactions; };
   const SimilarUsers similar(setup, *models.backbone, fold.allowed, fold.before);
 
   // The rankings' targets first: their candidates are ranked in one pass.
@@ -205,12 +214,16 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
     }
     if (rated_targets.empty()) continue;
     const TracedHistory similar_history = similar.history(user, guard, kPhase);
+    trace(similar_history.liked_provenance);
+    trace(similar_history.rated_provenance);
     RandomStream random(seed, "instructions.targets", {static_cast<std::uint64_t>(user)});
 
     const auto ranking_case = [&](InteractionIndex target) {
       TracedHistory history = history_of(setup, user, fold.allowed, target);
       guard.admit_history(kPhase, setup.direct, user, history.liked_provenance, target);
       guard.admit_label(kPhase, setup.direct, user, target);
+      trace(history.liked_provenance);
+      result.provenance.interactions.insert(target);
       return RankingCase{.user = user,
                          .target = target,
                          .history = std::move(history.liked),
@@ -241,6 +254,7 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
         auto& next = result.liked_next.emplace_back();
         for (const InteractionIndex i : liked_targets) {
           guard.admit_label(kPhase, setup.direct, user, i);
+          result.provenance.interactions.insert(i);
           next.push_back(dataset.interactions[static_cast<std::size_t>(i)].item);
         }
       }
@@ -254,6 +268,8 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
       if (history.rated.empty()) continue;
       guard.admit_history(kPhase, setup.direct, user, history.rated_provenance, target);
       guard.admit_label(kPhase, setup.direct, user, target);
+      trace(history.rated_provenance);
+      result.provenance.interactions.insert(target);
       const Interaction& it = dataset.interactions[static_cast<std::size_t>(target)];
       result.rating.push_back({.user = user,
                                .target = target,
@@ -330,10 +346,12 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
       continue;
     }
     for (const InteractionIndex i : positives) {
+      guard.admit_label(kPhase, setup.direct, question.user, i);
+      result.provenance.interactions.insert(i);
       question.positives.push_back(dataset.interactions[static_cast<std::size_t>(i)].item);
     }
-    const auto place = std::find(question.ranked.begin(), question.ranked.end(), question.positives.front());
-    result.target_positions.push_back(place - question.ranked.begin() + 1);
+    const auto place = std::find(question.ranked.begin(), question.ranked.end(), target);
+    if (place != question.ranked.end()) result.target_positions.push_back(place - question.ranked.begin() + 1);
     result.ranking.push_back(std::move(question));
   }
   if (models.rating != nullptr) {

@@ -14,6 +14,9 @@
 
 namespace llama4rec::pipeline {
 
+/// Every interaction but those that an explicit split marks as unused.
+InteractionSet usable_interactions(const RunSetup& setup);
+
 /// The recommenders that serve a phase.
 struct PhaseModels {
   const TopKRecommender* backbone = nullptr;

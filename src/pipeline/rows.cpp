@@ -201,10 +201,14 @@ SeedRows make_rows(const RunSetup& setup, const SeedOutcome& given) {
   rows.push_back(make.constant("best constant", "Best constant weight", refit, best_orders,
                                result.choice.best_constant.weight, result.choice.best_constant.value));
   for (SeedRow& row : by_method) rows.push_back(std::move(row));
-  const std::string& plain = rows[1].method;
-  rows.push_back(make.fused("base + ift", "Base and IFT fused, no augmentation", base,
-                            base.validation.language_model.at(plain), base.test.language_model.at(plain)));
-  rows.back().method = plain;
+  SeedRow unaugmented;
+  for (const auto& [method, orders] : base.validation.language_model) {
+    SeedRow row = make.fused("base + ift", "Base and IFT fused, no augmentation", base, orders,
+                             base.test.language_model.at(method));
+    row.method = method;
+    if (unaugmented.name.empty() || row.validation > unaugmented.validation) unaugmented = std::move(row);
+  }
+  rows.push_back(std::move(unaugmented));
   for (const auto& [name, orders] : refit.validation.controls) {
     rows.push_back(
         make.fused("fusion: " + name, "Control: fusion with " + name, refit, orders, refit.test.controls.at(name)));

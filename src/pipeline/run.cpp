@@ -1,5 +1,6 @@
 #include "pipeline/run.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <fmt/chrono.h>
@@ -82,6 +83,19 @@ Json stage_seconds(const std::vector<SeedOutcome>& outcomes) {
 RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
   if (!setup.evaluation.textbook()) {
     throw UsageError("run: evaluation.protocol must be textbook; the selfrec protocol is for `train` and `evaluate`");
+  }
+  const auto cutoffs = evaluation::integer_cutoffs(setup.evaluation);
+  if (cutoffs.back() > setup.prompts.candidates) {
+    throw UsageError(fmt::format(
+        "run: the cutoff {} of evaluation.cutoffs is larger than prompts.candidates = {}, so a row's list would end "
+        "before it",
+        cutoffs.back(), setup.prompts.candidates));
+  }
+  const std::string metric = setup.configuration.read<aggregation::AggregationOptions>().metric;
+  if (std::none_of(cutoffs.begin(), cutoffs.end(),
+                   [&](std::int64_t k) { return metric.ends_with(fmt::format("@{}", k)); })) {
+    throw UsageError(
+        fmt::format("run: aggregation.metric is {}, but its cutoff is not among evaluation.cutoffs", metric));
   }
   const std::filesystem::path root = setup.run.directory;
   const FolderLock lock(root);

@@ -122,6 +122,7 @@ Json segments(const ReportSource& source) {
   for (const UserIndex user : table.users) {
     counts.push_back(static_cast<std::int64_t>(source.setup->direct.train(user).size()));
   }
+  const std::string& metric = source.rows->front().choice.metric;
   Json all = Json::array();
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_of(table, name);
@@ -129,12 +130,12 @@ Json segments(const ReportSource& source) {
     Json y = Json::array();
     for (const auto& it : evaluation::by_segment("users", counts, row.per_user, evaluation::means)) {
       x.push_back(fmt::format("{}–{}", it.minimum_count, it.maximum_count));
-      y.push_back(it.metrics.at("N@5"));
+      y.push_back(it.metrics.at(metric));
     }
     all.push_back(series(row.title, x, y));
   }
-  return plot("bar", "N@5 by the user's number of training interactions N(u): quintiles, the long tail first.", "N(u)",
-              "N@5", all);
+  return plot("bar", metric + " by the user's number of training interactions N(u): quintiles, the long tail first.",
+              "N(u)", metric, all);
 }
 
 Json weight_histogram(const ReportSource& source) {

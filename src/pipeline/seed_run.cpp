@@ -20,6 +20,15 @@ namespace {
 
 using data::Phase;
 
+/// What no text may be made of: the held-out union, and what an explicit split leaves out.
+InteractionSet not_for_text(const RunSetup& setup) {
+  InteractionSet result(setup.dataset().size());
+  for (InteractionIndex i = 0; i < setup.dataset().size(); ++i) result.insert(i);
+  result -= usable_interactions(setup);
+  result |= setup.held_out;
+  return result;
+}
+
 /// The stages of one seed, in their order; each method is one or two of them.
 class SeedStages {
  public:
@@ -27,7 +36,7 @@ class SeedStages {
       : setup_(setup),
         store_(store),
         seed_(seed),
-        fold_(prompts::draw_fold(setup.dataset(), setup.held_out, setup.fold, seed)),
+        fold_(prompts::draw_fold(setup.dataset(), not_for_text(setup), setup.fold, seed)),
         guard_(setup.dataset(), {&setup.direct, &setup.sequential, &setup.rating}, fold_.targets),
         fold_lines_(setup.dependencies({"instructions.held_back", "instructions.minimum_history"})) {
     fold_lines_.push_back(fmt::format("fold seed={}", seed));
@@ -109,7 +118,7 @@ class SeedStages {
           {.user = it[0].get<UserIndex>(), .preferred = it[1].get<ItemIndex>(), .other = it[2].get<ItemIndex>()});
     }
     refit_ = refit("refit", pairs, "pairs=" + stage.key);
-    if (setup_.run.controls) fit_pair_controls(document.at("drawn"), pairs.size(), stage.key);
+    if (setup_.run.controls) fit_pair_controls(pairs, stage.key);
   }
 
   void rank(SeedOutcome& outcome) {
@@ -171,26 +180,22 @@ class SeedStages {
                      seed_);
   }
 
-  /// The same number of the same drawn pairs, ordered at random and by popularity.
-  void fit_pair_controls(const nlohmann::json& drawn, std::size_t count, const std::string& key) {
+  /// The same pairs of the same users, ordered at random and by popularity instead of by the language model.
+  void fit_pair_controls(const std::vector<PreferencePair>& pairs, const std::string& key) {
     std::vector<std::int64_t> popularity(static_cast<std::size_t>(setup_.dataset().items()), 0);
     for (const InteractionIndex i : setup_.direct.members(data::Part::kTrain).members()) {
       ++popularity[static_cast<std::size_t>(setup_.dataset().interactions[static_cast<std::size_t>(i)].item)];
     }
-    std::vector<PreferencePair> random_pairs;
-    std::vector<PreferencePair> popular_pairs;
+    std::vector<PreferencePair> random_pairs = pairs;
+    std::vector<PreferencePair> popular_pairs = pairs;
     RandomStream random(seed_, "controls.random_pairs");
-    for (const auto& it : drawn) {
-      if (random_pairs.size() == count) break;
-      PreferencePair pair{
-          .user = it[0].get<UserIndex>(), .preferred = it[1].get<ItemIndex>(), .other = it[2].get<ItemIndex>()};
-      PreferencePair popular = pair;
-      if (popularity[static_cast<std::size_t>(pair.preferred)] < popularity[static_cast<std::size_t>(pair.other)]) {
-        std::swap(popular.preferred, popular.other);
-      }
+    for (PreferencePair& pair : random_pairs) {
       if (random.below(2) == 0) std::swap(pair.preferred, pair.other);
-      random_pairs.push_back(pair);
-      popular_pairs.push_back(popular);
+    }
+    for (PreferencePair& pair : popular_pairs) {
+      if (popularity[static_cast<std::size_t>(pair.preferred)] < popularity[static_cast<std::size_t>(pair.other)]) {
+        std::swap(pair.preferred, pair.other);
+      }
     }
     pair_controls_.emplace("random pairs", refit("refit-random", random_pairs, "random pairs=" + key));
     pair_controls_.emplace("popularity pairs", refit("refit-popularity", popular_pairs, "popularity pairs=" + key));
@@ -215,7 +220,7 @@ class SeedStages {
                                 bool augmented, SeedOutcome& outcome) {
     const PhaseModels models{.backbone = backbone.model.get(), .rating = rating_.model.get()};
     BackboneRanking result;
-    std::vector<std::string> dependencies = setup_.dependencies({"prompts.", "instructions."});
+    std::vector<std::string> dependencies = setup_.dependencies({"prompts."});
     dependencies.push_back("backbone=" + backbone.stage.key);
     dependencies.push_back("model=" + language_model.key);
     dependencies.push_back("rating=" + rating_.stage.key);

@@ -87,8 +87,9 @@ RatingQuestion CaseWriter::rating(const RatingCase& source, bool augmented) {
     question.similar_history = latest(source.similar_history, options_.similar_history_length);
   }
   if (augmented && options_.hint) question.predicted_rating = source.predicted_rating;
-  fit(question.history, question.similar_history, count_tokens_(texts_->ratings().back()),
-      [&] { return templates_->rating(question); });
+  std::int64_t answer_tokens = 0;
+  for (const std::string& rating : texts_->ratings()) answer_tokens = std::max(answer_tokens, count_tokens_(rating));
+  fit(question.history, question.similar_history, answer_tokens, [&] { return templates_->rating(question); });
   return question;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <llama4rec/dataset.h>
 
 namespace llama4rec::testing {
@@ -16,7 +17,7 @@ inline Dataset tiny_dataset(const std::vector<std::vector<std::pair<ItemIndex, f
   dataset.source_hash = "tiny";
   dataset.user_offsets.push_back(0);
   for (std::size_t user = 0; user < ratings.size(); ++user) {
-    dataset.user_ids.push_back("u" + std::to_string(user));
+    dataset.user_ids.push_back(fmt::format("u{}", user));
     std::int64_t time = 0;
     for (const auto& [item, rating] : ratings[user]) {
       dataset.interactions.push_back(
@@ -25,8 +26,8 @@ inline Dataset tiny_dataset(const std::vector<std::vector<std::pair<ItemIndex, f
     dataset.user_offsets.push_back(dataset.size());
   }
   for (std::int64_t item = 0; item < items; ++item) {
-    dataset.item_ids.push_back("i" + std::to_string(item));
-    dataset.item_titles.push_back("Title " + std::to_string(item));
+    dataset.item_ids.push_back(fmt::format("i{}", item));
+    dataset.item_titles.push_back(fmt::format("Title {}", item));
   }
   return dataset;
 }
