@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "core/random.h"
 #include "llm/embedded_llm.h"
+#include "prompts/fit_context.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -34,6 +35,23 @@ void summarise(const llm::TrainingSummary& training, nlohmann::ordered_json& sum
   summary["tokens"] = training.tokens;
   summary["learned_tokens"] = training.learned_tokens;
   summary["seconds"] = training.seconds;
+}
+
+/// An instruction's text whose answer has at most `most_tokens`: only a continuation's can be longer, and it may end early. The
+/// prompt gives way to what is left (llm/training_example.h).
+llm::TrainingText bounded(const prompts::Instruction& instruction, std::int64_t most_tokens,
+                          const prompts::TokenCounter& count) {
+  llm::TrainingText text = instruction.training_text();
+  const std::size_t prompt_size = instruction.prompt.segments.size();
+  const auto begin = static_cast<std::ptrdiff_t>(prompt_size);
+  const llm::TrainingText answer{.segments = {text.segments.begin() + begin, text.segments.end()},
+                                 .learn = std::vector<bool>(text.segments.size() - prompt_size, true),
+                                 .end = text.end};
+  const llm::TrainingText first = prompts::cut_to_fit(answer, most_tokens, count).front();
+  text.segments.resize(prompt_size);
+  text.segments.insert(text.segments.end(), first.segments.begin(), first.segments.end());
+  text.learn.resize(text.segments.size());
+  return text;
 }
 
 std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, bool augmented,
@@ -72,9 +90,19 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
     auto model =
         llm::EmbeddedLlm::create(tokenizer_file, model_options, derived_seed(seed, "llm.weights"), setup.device);
     Progress progress("pre-training", 1000, "");
-    const auto summary =
-        model->train([&](std::int64_t epoch) { return text.epoch(epoch); }, training_options,
-                     derived_seed(seed, "llm.pretraining"), training_hooks(stage, "pre-training", progress));
+    const prompts::TokenCounter count =
+        prompts::remembering([&](const std::string& segment) { return model->count_tokens(segment); });
+    const auto source = [&](std::int64_t epoch) {
+      std::vector<llm::TrainingText> fitting;
+      for (const llm::TrainingText& long_text : text.epoch(epoch)) {
+        for (llm::TrainingText& piece : prompts::cut_to_fit(long_text, model->context_length(), count)) {
+          fitting.push_back(std::move(piece));
+        }
+      }
+      return fitting;
+    };
+    const auto summary = model->train(source, training_options, derived_seed(seed, "llm.pretraining"),
+                                      training_hooks(stage, "pre-training", progress));
     progress.finish();
     model->save(stage.path / "model");
     summarise(summary, stage.summary);
@@ -94,9 +122,9 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
     auto model = llm::EmbeddedLlm::load(pretrained.path / "model", setup.device);
     const TuningCases cases = make_cases();
     guard.admit_training_text(data::Phase::kInstructionTuning, cases.provenance);
-    prompts::CaseWriter case_writer(
-        setup.texts, setup.templates, setup.prompts, seed,
-        [&](const std::string& segment) { return model->count_tokens(segment); }, model->context_length());
+    const prompts::TokenCounter count =
+        prompts::remembering([&](const std::string& segment) { return model->count_tokens(segment); });
+    prompts::CaseWriter case_writer(setup.texts, setup.templates, setup.prompts, seed, count, model->context_length());
     prompts::InstructionWriter writer(case_writer, setup.texts, setup.instructions);
     std::vector<prompts::Instruction> instructions = write_instructions(cases, augmented, writer);
     const std::int64_t repeated = prompts::drop_repeated(instructions);
@@ -109,7 +137,7 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
     std::vector<llm::TrainingText> texts;
     for (const auto& instruction : instructions) {
       ++counts[to_string(instruction.kind)];
-      texts.push_back(instruction.training_text());
+      texts.push_back(bounded(instruction, model->context_length() / 2, count));
       file.write(instruction.alpaca_json(setup.dataset()) + "\n");
     }
     file.commit();
