@@ -14,7 +14,7 @@ target_compile_options(llama4rec_flags INTERFACE
   -Wno-missing-field-initializers  # designated initialisers leave defaults out on purpose
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-maybe-uninitialized -Wno-restrict>
   # g++ leaves signs out of -Wconversion for C++; OpenMP's pragmas are unread in the fuzz build.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion -Wno-unknown-pragmas>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations;-Wno-sign-conversion -Wno-unknown-pragmas>)
 if(LLAMA4REC_NATIVE)
   target_compile_options(llama4rec_flags INTERFACE -march=native)
 endif()
