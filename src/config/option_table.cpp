@@ -66,7 +66,7 @@ const OptionRow* OptionTable::find(const std::string& name) const {
 std::string OptionTable::nearest(const std::string& name) const {
   const bool has_section = name.find('.') != std::string::npos;
   std::string best;
-  std::size_t best_distance = static_cast<std::size_t>(-1);
+  auto best_distance = static_cast<std::size_t>(-1);
   for (const auto& [known, row] : rows_) {
     std::size_t distance = text::edit_distance(name, known);
     if (!has_section) {  // "epochs" most likely lacks its section

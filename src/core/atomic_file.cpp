@@ -63,7 +63,7 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view b
   output.commit();
 }
 
-AtomicFile::AtomicFile(std::filesystem::path file) : target_(resolve_link(file)) {
+AtomicFile::AtomicFile(const std::filesystem::path& file) : target_(resolve_link(file)) {
   struct stat old {};
   const bool exists = ::stat(target_.c_str(), &old) == 0;
   if (exists && S_ISDIR(old.st_mode)) throw InternalError(target_.string() + ": is a folder, expected a file to write");

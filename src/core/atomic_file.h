@@ -14,7 +14,7 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view b
 /// A file that is written piece by piece and appears at `commit`; destroyed before that, it leaves nothing behind.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path file);
+  explicit AtomicFile(const std::filesystem::path& file);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

@@ -14,7 +14,7 @@ namespace llama4rec {
 namespace {
 
 // A signal handler can reach nothing but a global.
-std::atomic<bool> requested_stop{false};
+std::atomic<bool> requested_stop{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 // Only functions that are async-signal-safe: write, _exit.

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kQuietTime{2};
 constexpr std::chrono::milliseconds kRedrawTime{100};
 
 // A switch of the whole process, as stderr is one thing of the whole process.
-std::atomic<bool> silenced{false};
+std::atomic<bool> silenced{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 bool visible() { return !silenced.load() && isatty(STDERR_FILENO) == 1; }
 

@@ -106,7 +106,7 @@ class RowReader {
   std::size_t line_ = 0;
 };
 
-const std::string& writable(const std::string& id, const char* what) {
+std::string writable(const std::string& id, const char* what) {
   if (id.empty() || id.find_first_of("\t\r\n") != std::string::npos) {
     throw DataError(
         fmt::format("{} id \"{}\" cannot be written to a TSV file: it is empty or has a tab or a line break", what,

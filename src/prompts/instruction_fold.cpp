@@ -32,7 +32,7 @@ InstructionFold draw_fold(const Dataset& dataset, const InteractionSet& held_out
     const auto count = static_cast<std::int64_t>(allowed.size());
     RandomStream random(seed, "instructions.fold", {static_cast<std::uint64_t>(user)});
     const auto most = static_cast<std::int64_t>(std::ceil(options.held_back * static_cast<double>(count)));
-    std::int64_t held_back = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most) + 1));
+    auto held_back = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most) + 1));
     held_back = std::clamp<std::int64_t>(held_back, 0, std::max<std::int64_t>(0, count - options.minimum_history));
     for (std::int64_t position = 0; position < count; ++position) {
       const InteractionIndex interaction = allowed[static_cast<std::size_t>(position)];

@@ -13,7 +13,7 @@ void append_heading(const std::string& heading, std::vector<std::string>& segmen
 
 }  // namespace
 
-Templates::Templates(const ItemTexts& texts, std::string style) : texts_(&texts), verbose_(style == "verbose") {
+Templates::Templates(const ItemTexts& texts, const std::string& style) : texts_(&texts), verbose_(style == "verbose") {
   const std::string& noun = texts.noun();
   if (verbose_) {
     ranking_instruction_ = fmt::format(

@@ -45,7 +45,7 @@ struct RatingQuestion {
 /// Writes prompts in one style.
 class Templates {
  public:
-  Templates(const ItemTexts& texts, std::string style);
+  Templates(const ItemTexts& texts, const std::string& style);
 
   /// Asks for the candidates in the order of the user's preference.
   [[nodiscard]] PromptText ranking(const RankingQuestion& question) const;
