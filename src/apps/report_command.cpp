@@ -1,37 +1,18 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include <algorithm>
 #include <iostream>
 
 #include "apps/commands.h"
 #include "core/atomic_file.h"
+#include "core/json_text.h"
 #include "report/report.h"
 
 namespace llama4rec::apps {
 namespace {
 
-/// Where in the file a byte stands.
-FileLocation location_of(const std::string& file, const std::string& text, std::size_t byte) {
-  const std::string_view before = std::string_view(text).substr(0, std::min(byte, text.size()));
-  const auto line_start = before.rfind('\n') + 1;  // 0 on the first line
-  return {.file = file,
-          .line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1,
-          .column = before.size() - line_start + 1};
-}
-
-nlohmann::json read_document(const std::string& file) {
-  const std::string text = read_file(file);
-  try {
-    return nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    // `byte` counts from 1 and names the last byte read.
-    throw DataError(location_of(file, text, error.byte == 0 ? 0 : error.byte - 1), "expected a JSON document");
-  }
-}
-
 std::string render_file(const std::string& file) {
-  const auto document = read_document(file);
+  const auto document = parse_json(read_file(file), file);
   try {
     return report::render(document);
   } catch (const InternalError& error) {

@@ -1,7 +1,9 @@
 #include <cmath>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
 #include "core/text.h"
 #include "data/folder.h"
 
@@ -13,12 +15,7 @@ using nlohmann::json;
 /// dataset.json with checks that name the file and the key.
 class Description {
  public:
-  explicit Description(const SourceText& source) : file_(source.name) {
-    try {
-      json_ = json::parse(source.text);
-    } catch (const json::parse_error& error) {
-      throw DataError({.file = file_}, "not valid JSON at byte " + std::to_string(error.byte));
-    }
+  explicit Description(const SourceText& source) : file_(source.name), json_(parse_json(source.text, source.name)) {
     if (!json_.is_object()) throw DataError({.file = file_}, "expected a JSON object");
     if (get<std::string>(json_, "format", "a text") != "llama4rec-dataset") {
       throw DataError({.file = file_}, "key \"format\": expected \"llama4rec-dataset\"");
@@ -52,10 +49,16 @@ class Description {
  private:
   template <class Value>
   static bool fits(const json& value) {
-    if constexpr (std::is_same_v<Value, bool>) return value.is_boolean();
-    if constexpr (std::is_same_v<Value, std::string>) return value.is_string();
-    if constexpr (std::is_integral_v<Value>) return value.is_number_integer();
-    return value.is_number();
+    if constexpr (std::is_same_v<Value, bool>) {
+      return value.is_boolean();
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+      return value.is_string();
+    } else if constexpr (std::is_integral_v<Value>) {
+      return value.is_number_integer() &&
+             (!value.is_number_unsigned() || std::in_range<Value>(value.get<std::uint64_t>()));
+    } else {
+      return value.is_number();
+    }
   }
   std::string file_;
   json json_;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "core/json_text.h"
 #include "tensor/safetensors.h"
 
 namespace llama4rec::llm {
@@ -60,7 +61,7 @@ TensorMap read_weights(const std::filesystem::path& folder) {
   if (std::filesystem::exists(single) || !std::filesystem::exists(index_file)) {
     return tensor::read_safetensors(single).tensors;
   }
-  const auto index = nlohmann::json::parse(read_file(index_file), nullptr, false);
+  const auto index = parse_json(read_file(index_file), index_file.string());
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw DataError({.file = index_file.string()}, "expected a JSON object with \"weight_map\"");
   }

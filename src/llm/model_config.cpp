@@ -4,6 +4,8 @@
 #include <llama4rec/error.h>
 #include <nlohmann/json.hpp>
 
+#include "core/json_text.h"
+
 namespace llama4rec::llm {
 namespace {
 
@@ -26,8 +28,8 @@ std::string fault(const ModelConfig& config) {
 /// Reads checked values out of a config.json.
 class Reader {
  public:
-  Reader(const std::string& text, const std::string& file) : file_(file) {
-    document_ = ordered_json::parse(text, nullptr, false);
+  Reader(const std::string& text, const std::string& file)
+      : file_(file), document_(parse_json<ordered_json>(text, file)) {
     if (!document_.is_object()) throw DataError({.file = file}, "expected a JSON object");
   }
 

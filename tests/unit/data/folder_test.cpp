@@ -128,12 +128,15 @@ class DamagedFolder : public ::testing::Test {
 };
 
 TEST_F(DamagedFolder, IsRefusedWithTheKeyOfTheDescription) {
-  EXPECT_THAT(failure("dataset.json", "{"), HasSubstr("dataset.json: not valid JSON at byte"));
+  EXPECT_THAT(failure("dataset.json", "{"), HasSubstr("dataset.json:1:2: expected a JSON document"));
+  EXPECT_THAT(failure("dataset.json", R"({"version": 1e999})"), HasSubstr("numbers that a double can hold"));
   EXPECT_THAT(failure("dataset.json", "[]"), HasSubstr("expected a JSON object"));
   EXPECT_THAT(failure("dataset.json", "{}"), HasSubstr("key \"format\" is missing"));
   auto json = description();
   json["version"] = 2;
   EXPECT_THAT(failure("dataset.json", json.dump()), HasSubstr("key \"version\": found 2, expected 1"));
+  json["version"] = std::uint64_t{18446744073709551615U};
+  EXPECT_THAT(failure("dataset.json", json.dump()), HasSubstr("key \"version\": expected a whole number"));
   json = description();
   json["synthetic"] = "no";
   EXPECT_THAT(failure("dataset.json", json.dump()), HasSubstr("key \"synthetic\": expected true or false"));
