@@ -1,16 +1,23 @@
 #include "augmentation/preference_pairs.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "core/random.h"
 
 namespace llama4rec::augmentation {
 namespace {
 
+constexpr std::int64_t kTriesPerPair = 20;
+
 CompletionRequest question(const PairUser& user, ItemIndex first, ItemIndex second, prompts::CaseWriter& writer,
                            bool augmented) {
-  prompts::RankingQuestion wording = writer.ranking(user.question, augmented);
-  if (!wording.candidates.empty()) wording.candidates = {first, second};
+  prompts::RankingCase pair = user.question;
+  pair.ranked = {first, second};
+  pair.hinted = false;
+  prompts::RankingQuestion wording = writer.ranking(pair, augmented);
+  if (!wording.candidates.empty()) wording.candidates = pair.ranked;  // the order of presentation is the caller's
   CompletionRequest request{.prompt = writer.templates().ranking(wording),
                             .grammar = writer.templates().ranking_grammar({first, second})};
   request.grammar.generate_first = 1;
@@ -23,10 +30,13 @@ void PairOptions::declare(config::OptionVisitor& visit) {
   visit.option("augmentation.pairs_per_user", per_user, config::between(0, 10000),
                "Pairs of un-interacted items per user that the language model orders; 0 = no data augmentation.",
                "III-B1, eq. 2");
-  visit.option(
-      "augmentation.draw", draw, config::one_of({"uniform", "upper"}),
-      "How pairs are drawn: two items uniformly, or one of the conventional model's upper ranks and one uniformly.",
-      "III-B1");
+  visit.option("augmentation.draw", draw, config::one_of({"uniform", "upper", "top"}),
+               "How pairs are drawn: two items uniformly; one of the conventional model's upper ranks and one "
+               "uniformly; or both "
+               "of its upper ranks, where an order decides what a user is shown.",
+               "III-B1");
+  visit.option("augmentation.upper_ranks", upper_ranks, config::between(2, 10000),
+               "How many unseen items are the conventional model's upper ranks.");
   visit.option("augmentation.both_orders", both_orders, config::anything(),
                "Ask each pair in both orders of presentation and drop those whose answer changes (position bias).");
 }
@@ -45,15 +55,19 @@ std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std:
     }
     if (free.size() < 2) continue;
     std::vector<ItemIndex> upper;
-    for (const ItemIndex item : user.question.ranked) {
+    for (const ItemIndex item : user.upper) {
       if (taken[static_cast<std::size_t>(item)] == 0) upper.push_back(item);
     }
+    const std::vector<ItemIndex>& firsts = options.draw != "uniform" && !upper.empty() ? upper : free;
+    const std::vector<ItemIndex>& seconds = options.draw == "top" && upper.size() >= 2 ? upper : free;
     RandomStream random(seed, "augmentation.pairs", {static_cast<std::uint64_t>(user.question.user)});
-    for (std::int64_t n = 0; n < options.per_user; ++n) {
-      const bool from_upper = options.draw == "upper" && !upper.empty();
-      const ItemIndex first = from_upper ? upper[random.below(upper.size())] : free[random.below(free.size())];
-      ItemIndex second = first;
-      while (second == first) second = free[random.below(free.size())];
+    std::set<std::pair<ItemIndex, ItemIndex>> drawn;
+    // Where few pairs exist, repeated draws end the search.
+    for (std::int64_t tries = 0; tries < kTriesPerPair * options.per_user; ++tries) {
+      if (static_cast<std::int64_t>(drawn.size()) == options.per_user) break;
+      const ItemIndex first = firsts[random.below(firsts.size())];
+      const ItemIndex second = seconds[random.below(seconds.size())];
+      if (first == second || !drawn.insert(std::minmax(first, second)).second) continue;
       pairs.push_back({.user = position, .first = first, .second = second});
     }
   }

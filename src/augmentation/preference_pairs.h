@@ -16,7 +16,8 @@ namespace llama4rec::augmentation {
 
 struct PairOptions {
   std::int64_t per_user = 5;
-  std::string draw = "upper";
+  std::string draw = "top";
+  std::int64_t upper_ranks = 50;
   bool both_orders = true;
   void declare(config::OptionVisitor& visit);
 };
@@ -31,7 +32,8 @@ struct PairAccount {
 
 /// A user for whom pairs are drawn.
 struct PairUser {
-  prompts::RankingCase question;      ///< history and similar user; `ranked` is the recommender's upper ranks
+  prompts::RankingCase question;      ///< history and similar user
+  std::vector<ItemIndex> upper;       ///< the recommender's upper ranks, best first
   std::vector<ItemIndex> interacted;  ///< items of the user's train part: never drawn. Nothing else is excluded.
 };
 
@@ -42,8 +44,9 @@ struct DrawnPair {
   ItemIndex second = 0;
 };
 
-/// Draws pairs of items that training knows and the user has not interacted with: "uniform", or "upper": one from the
-/// recommender's upper ranks, the other uniform.
+/// Draws pairs of items that training knows and the user has not interacted with: "uniform"; "upper": one from the
+/// recommender's upper ranks, the other uniform; "top": both from the upper ranks. No pair of a user is drawn twice, in either order;
+/// a user with few free items gets fewer pairs.
 std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std::vector<bool>& known_items,
                                   const PairOptions& options, std::uint64_t seed);
 

@@ -69,7 +69,7 @@ struct JournaledModel::State {
         journal(file),
         find(journal.database, "SELECT answer FROM answers WHERE key = ?1"),
         insert(journal.database,
-               "INSERT OR REPLACE INTO answers (key, prompt, answer, prompt_tokens, answer_tokens, seconds) "
+               "INSERT INTO answers (key, prompt, answer, prompt_tokens, answer_tokens, seconds) "
                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)") {}
 
   LanguageModel& model;
@@ -79,36 +79,48 @@ struct JournaledModel::State {
   Statement insert;
   JournalAccounting accounting;
 
+  /// The stored answer of a request.
+  std::optional<Completion> stored(const std::string& key) {
+    find.bind(1, key);
+    std::optional<Completion> answer;
+    if (find.step()) {
+      try {
+        answer = completion_from_json(find.text(0));
+      } catch (const InternalError& problem) {
+        find.reset();
+        throw InternalError(fmt::format("{}: {}", journal.path.string(), problem.what()));
+      }
+      answer->from_journal = true;
+    }
+    find.reset();
+    return answer;
+  }
+
   /// The answers of a batch where all of them are stored; empty otherwise.
   std::vector<Completion> stored(const std::vector<std::string>& keys) {
     std::vector<Completion> answers;
     for (const auto& key : keys) {
-      find.bind(1, key);
-      const bool found = find.step();
-      if (found) {
-        try {
-          answers.push_back(completion_from_json(find.text(0)));
-        } catch (const InternalError& problem) {
-          find.reset();
-          throw InternalError(fmt::format("{}: {}", journal.path.string(), problem.what()));
-        }
-        answers.back().from_journal = true;
-      }
-      find.reset();
-      if (!found) return {};
+      auto answer = stored(key);
+      if (!answer) return {};
+      answers.push_back(std::move(*answer));
     }
     return answers;
   }
 
+  /// Stores what is new. A request that was answered before, in this batch or another, keeps its first answer: a later batch's
+  /// rounding must not replace what an earlier one has already given.
   void store(std::span<const CompletionRequest> requests, const std::vector<std::string>& keys,
-             const std::vector<Completion>& answers, double seconds_each) {
+             std::vector<Completion>& answers, double seconds_each) {
     Transaction transaction(journal.database);
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      const auto& answer = answers[i];
+      if (auto earlier = stored(keys[i])) {
+        answers[i] = std::move(*earlier);
+        continue;
+      }
       const auto prompt = text::to_valid_utf8(requests[i].prompt.joined());
-      const auto json = completion_to_json(answer);
+      const auto json = completion_to_json(answers[i]);
       insert.bind(1, keys[i]).bind(2, prompt).bind(3, json);
-      insert.bind(4, answer.prompt_tokens).bind(5, answer.answer_tokens).bind(6, seconds_each);
+      insert.bind(4, answers[i].prompt_tokens).bind(5, answers[i].answer_tokens).bind(6, seconds_each);
       insert.step();
       insert.reset();
     }

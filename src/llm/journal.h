@@ -22,7 +22,7 @@ struct JournalAccounting {
 
 /// Wraps any language model. Requests are cut into batches by their position in the call (so the composition of a batch,
 /// and with it rounding, is the same in a resumed run); a batch's answers are committed together when they arrive; a batch that is
-/// whole in the journal is not asked again. Key: model fingerprint, prompt segments, grammar, limits.
+/// whole in the journal is not asked again; equal requests share the first answer. Key: model fingerprint, prompt segments, grammar, limits.
 class JournaledModel : public LanguageModel {
  public:
   /// Opens or creates `file` (WAL). InternalError when it is locked, read-only or damaged.

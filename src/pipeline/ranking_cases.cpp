@@ -315,7 +315,7 @@ TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, co
       }
       if (other == target) continue;
       question.positives = {target};
-      // Either order: the hint of a pair says nothing about which of the two was held back.
+      question.hinted = false;
       question.ranked =
           random.below(2) == 0 ? std::vector<ItemIndex>{target, other} : std::vector<ItemIndex>{other, target};
       result.pairs.push_back(std::move(question));

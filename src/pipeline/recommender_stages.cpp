@@ -11,8 +11,8 @@ namespace {
 
 std::vector<std::string> key_lines(const RunSetup& setup, const std::string& recommender,
                                    const std::vector<std::string>& dependencies, std::uint64_t seed) {
-  std::vector<std::string> lines = setup.dependencies(
-      {"train.", recommender + ".", "augmentation.pair_weight", "evaluation.protocol", "evaluation.users"});
+  std::vector<std::string> lines =
+      setup.dependencies({"train.", recommender + ".", "evaluation.protocol", "evaluation.users"});
   lines.push_back("recommender=" + recommender);
   lines.push_back(fmt::format("seed={}", seed));
   lines.insert(lines.end(), dependencies.begin(), dependencies.end());

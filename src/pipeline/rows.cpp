@@ -1,7 +1,7 @@
 #include "pipeline/rows.h"
 
 #include <algorithm>
-#include <numeric>
+#include <functional>
 
 #include <llama4rec/error.h>
 
@@ -13,85 +13,185 @@ namespace {
 
 using Lists = std::vector<std::vector<ItemIndex>>;
 
-/// Makes rows of one seed.
+/// One of a seed's two backbones: &SeedOutcome::base or &SeedOutcome::refit.
+using Backbone = BackboneRanking SeedOutcome::*;
+/// One of a phase's orders, such as those of a ranking method.
+using OrdersOf = std::function<const std::vector<CandidateOrder>&(const PhaseRanking&)>;
+
+OrdersOf by_method(const std::string& method) {
+  return [method](const PhaseRanking& phase) -> const auto& { return phase.language_model.at(method); };
+}
+OrdersOf by_control(const std::string& name) {
+  return [name](const PhaseRanking& phase) -> const auto& { return phase.controls.at(name); };
+}
+
+/// What a row fuses and with which weights, the same for all seeds.
+struct Fusion {
+  Backbone backbone = &SeedOutcome::refit;
+  OrdersOf orders;
+  std::string method;
+  aggregation::WeightChoice choice;
+};
+
+/// Chooses over all seeds and makes rows seed by seed.
 class RowMaker {
  public:
-  explicit RowMaker(const RunSetup& setup)
+  RowMaker(const RunSetup& setup, const std::vector<SeedOutcome>& outcomes)
       : setup_(setup),
+        outcomes_(outcomes),
         cutoffs_(evaluation::integer_cutoffs(setup.evaluation)),
         options_(setup.configuration.read<aggregation::AggregationOptions>()),
-        scale_(training_counts(setup)) {}
-
-  /// A row of lists over a backbone's test users.
-  SeedRow of_lists(const std::string& name, const std::string& title, const PhaseRanking& test,
-                   const Lists& lists) const {
-    SeedRow row{.name = name, .title = title};
-    row.test = evaluation::top_k_metrics(lists, test.targets, cutoffs_);
-    return row;
+        scale_(training_counts(setup)) {
+    for (const SeedOutcome& outcome : outcomes) rows_.seeds.push_back({.users = outcome.refit.test.users});
   }
 
-  /// The language model's order alone; the method that is best on validation.
-  SeedRow language_model_alone(const std::string& name, const std::string& title,
-                               const BackboneRanking& backbone) const {
+  /// A backbone's own order.
+  void add_backbone(const std::string& name, const std::string& title, Backbone backbone) {
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const auto& [validation, test] = outcome.*backbone;
+      seed.rows.push_back(measured(name, title, test, test.candidates));
+      seed.rows.back().validation = metric_of(validation, validation.candidates);
+    });
+  }
+
+  /// The language model's order alone, by the ranking method that is best on validation.
+  void add_language_model_alone(const std::string& name, const std::string& title, Backbone backbone) {
     std::string best;
     double best_value = -1;
-    for (const auto& [method, orders] : backbone.validation.language_model) {
-      const auto values =
-          evaluation::top_k_metrics(ordered(backbone.validation, orders), backbone.validation.targets, cutoffs_);
-      const double value = evaluation::means(values).at(options_.metric);
+    for (const std::string& method : methods(backbone)) {
+      double value = 0;
+      for (const SeedOutcome& outcome : outcomes_) value += alone(outcome.*backbone, method);
       if (value <= best_value) continue;
       best_value = value;
       best = method;
     }
-    SeedRow row = of_lists(name, title, backbone.test, ordered(backbone.test, backbone.test.language_model.at(best)));
-    row.method = best;
-    row.validation = best_value;
-    return row;
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const PhaseRanking& test = (outcome.*backbone).test;
+      seed.rows.push_back(measured(name, title, test, ordered(test, test.language_model.at(best))));
+      seed.rows.back().method = best;
+      seed.rows.back().validation = alone(outcome.*backbone, best);
+    });
   }
 
-  [[nodiscard]] aggregation::WeightChoice choose(const PhaseRanking& validation,
-                                                 const std::vector<CandidateOrder>& orders) const {
+  /// Weights for orders of a backbone's candidates (eq. 4-6).
+  [[nodiscard]] Fusion choose(Backbone backbone, OrdersOf orders, const std::string& method) const {
     std::vector<aggregation::RankingCase> cases;
-    for (std::size_t n = 0; n < validation.users.size(); ++n) {
-      const auto& candidates = validation.candidates[n];
-      const auto place = std::find(candidates.begin(), candidates.end(), validation.targets[n]);
-      cases.push_back({.language_model_order = orders[n],
-                       .target = place == candidates.end() ? -1 : place - candidates.begin(),
-                       .interactions = interactions(validation.users[n])});
+    for (const SeedOutcome& outcome : outcomes_) {
+      const PhaseRanking& validation = (outcome.*backbone).validation;
+      const auto& given = orders(validation);
+      for (std::size_t n = 0; n < validation.users.size(); ++n) {
+        const auto& candidates = validation.candidates[n];
+        const auto place = std::find(candidates.begin(), candidates.end(), validation.targets[n]);
+        cases.push_back({.language_model_order = given[n],
+                         .target = place == candidates.end() ? -1 : place - candidates.begin(),
+                         .interactions = interactions(validation.users[n])});
+      }
     }
-    return aggregation::choose_weights(cases, scale_, options_);
+    auto choice = aggregation::choose_weights(cases, scale_, options_);
+    return {.backbone = backbone, .orders = std::move(orders), .method = method, .choice = std::move(choice)};
   }
 
-  /// Eq. 4-6 with the weights chosen on validation.
-  SeedRow fused(const std::string& name, const std::string& title, const BackboneRanking& backbone,
-                const std::vector<CandidateOrder>& validation_orders,
-                const std::vector<CandidateOrder>& test_orders) const {
-    const aggregation::WeightChoice choice = choose(backbone.validation, validation_orders);
-    SeedRow row = of_lists(name, title, backbone.test, fuse(backbone.test, test_orders, choice.weights(scale_)));
-    row.a1 = choice.best.a1;
-    row.a2 = choice.best.a2;
-    row.validation = choice.best.value;
-    return row;
+  /// The weights for each ranking method; by the order of the methods' names.
+  [[nodiscard]] std::vector<Fusion> choose_each(Backbone backbone) const {
+    std::vector<Fusion> result;
+    for (const std::string& method : methods(backbone)) result.push_back(choose(backbone, by_method(method), method));
+    return result;
   }
 
-  SeedRow constant(const std::string& name, const std::string& title, const BackboneRanking& backbone,
-                   const std::vector<CandidateOrder>& orders, double weight, double validation) const {
+  /// The best on validation; the first of equals.
+  static const Fusion& best_of(const std::vector<Fusion>& fusions) {
+    return *std::max_element(fusions.begin(), fusions.end(), [](const Fusion& a, const Fusion& b) {
+      return a.choice.best.value < b.choice.best.value;
+    });
+  }
+
+  void add_fusion(const std::string& name, const std::string& title, const Fusion& fusion) {
+    const aggregation::AdaptiveWeights weights = fusion.choice.weights(scale_);
+    add_weighted(name, title, fusion, weights, [&](SeedRow& row) {
+      row.a1 = fusion.choice.best.a1;
+      row.a2 = fusion.choice.best.a2;
+    });
+  }
+
+  void add_constant(const std::string& name, const std::string& title, const Fusion& fusion, double weight) {
     // a1 = a2 = w is the constant weight w.
-    SeedRow row = of_lists(name, title, backbone.test,
-                           fuse(backbone.test, orders, aggregation::AdaptiveWeights(scale_, weight, weight)));
-    row.weight = weight;
-    row.validation = validation;
-    return row;
+    add_weighted(name, title, fusion, aggregation::AdaptiveWeights(scale_, weight, weight),
+                 [&](SeedRow& row) { row.weight = weight; });
+  }
+
+  /// Lists of refits on other pairs.
+  void add_refit_controls() {
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      for (const auto& [name, phase] : outcome.refit_controls) {
+        seed.rows.push_back(measured("refit: " + name, "Control: backbone refit on " + name, phase, phase.candidates));
+      }
+    });
   }
 
   /// The candidates in the order that puts the target first: H@k of the candidate list, the ceiling of any order.
-  SeedRow oracle(const std::string& name, const std::string& title, const PhaseRanking& test) const {
-    Lists lists = test.candidates;
-    for (std::size_t n = 0; n < lists.size(); ++n) {
-      const auto place = std::find(lists[n].begin(), lists[n].end(), test.targets[n]);
-      if (place != lists[n].end()) std::rotate(lists[n].begin(), place, place + 1);
-    }
-    return of_lists(name, title, test, lists);
+  void add_ceiling(const std::string& name, const std::string& title) {
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const PhaseRanking& test = outcome.refit.test;
+      Lists lists = test.candidates;
+      for (std::size_t n = 0; n < lists.size(); ++n) {
+        const auto place = std::find(lists[n].begin(), lists[n].end(), test.targets[n]);
+        if (place != lists[n].end()) std::rotate(lists[n].begin(), place, place + 1);
+      }
+      seed.rows.push_back(measured(name, title, test, lists));
+    });
+  }
+
+  /// The rows, with what the report and recommendations need of the method's own fusion.
+  RunRows finish(const Fusion& method) {
+    const aggregation::AdaptiveWeights weights = method.choice.weights(scale_);
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const PhaseRanking& test = (outcome.*method.backbone).test;
+      seed.llama4rec_lists = fuse(test, method.orders(test), weights);
+      for (const UserIndex user : test.users) seed.weights.push_back(weights.of(interactions(user)));
+    });
+    rows_.choice = method.choice;
+    return std::move(rows_);
+  }
+
+ private:
+  template <class Work>
+  void for_each_seed(const Work& work) {
+    for (std::size_t n = 0; n < outcomes_.size(); ++n) work(outcomes_[n], rows_.seeds[n]);
+  }
+
+  [[nodiscard]] std::vector<std::string> methods(Backbone backbone) const {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : (outcomes_.front().*backbone).validation.language_model) names.push_back(name);
+    return names;
+  }
+
+  [[nodiscard]] double metric_of(const PhaseRanking& phase, const Lists& lists) const {
+    return evaluation::means(evaluation::top_k_metrics(lists, phase.targets, cutoffs_)).at(options_.metric);
+  }
+
+  [[nodiscard]] double alone(const BackboneRanking& backbone, const std::string& method) const {
+    const PhaseRanking& validation = backbone.validation;
+    return metric_of(validation, ordered(validation, validation.language_model.at(method)));
+  }
+
+  template <class Complete>
+  void add_weighted(const std::string& name, const std::string& title, const Fusion& fusion,
+                    const aggregation::AdaptiveWeights& weights, const Complete& complete) {
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const auto& [validation, test] = outcome.*fusion.backbone;
+      seed.rows.push_back(measured(name, title, test, fuse(test, fusion.orders(test), weights)));
+      seed.rows.back().validation = metric_of(validation, fuse(validation, fusion.orders(validation), weights));
+      seed.rows.back().method = fusion.method;
+      complete(seed.rows.back());
+    });
+  }
+
+  /// A row of lists over a phase's users.
+  [[nodiscard]] SeedRow measured(const std::string& name, const std::string& title, const PhaseRanking& phase,
+                                 const Lists& lists) const {
+    SeedRow row{.name = name, .title = title};
+    row.test = evaluation::top_k_metrics(lists, phase.targets, cutoffs_);
+    return row;
   }
 
   [[nodiscard]] Lists fuse(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders,
@@ -106,7 +206,6 @@ class RowMaker {
   [[nodiscard]] std::int64_t interactions(UserIndex user) const {
     return static_cast<std::int64_t>(setup_.direct.train(user).size());
   }
-  [[nodiscard]] const aggregation::LongTailScale& scale() const { return scale_; }
 
   static Lists ordered(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders) {
     Lists lists;
@@ -118,7 +217,6 @@ class RowMaker {
     return lists;
   }
 
- private:
   static aggregation::LongTailScale training_counts(const RunSetup& setup) {
     std::vector<std::int64_t> counts;
     for (UserIndex user = 0; user < setup.dataset().users(); ++user) {
@@ -128,9 +226,11 @@ class RowMaker {
   }
 
   const RunSetup& setup_;
+  const std::vector<SeedOutcome>& outcomes_;
   std::vector<std::int64_t> cutoffs_;
   aggregation::AggregationOptions options_;
   aggregation::LongTailScale scale_;
+  RunRows rows_;
 };
 
 /// Keeps the users whose target training knows (evaluation.users: warm).
@@ -152,72 +252,40 @@ void keep_warm(PhaseRanking& phase) {
 
 }  // namespace
 
-SeedRows make_rows(const RunSetup& setup, const SeedOutcome& given) {
-  SeedOutcome outcome = given;
+RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
+  if (outcomes.empty()) throw InternalError("a run's table needs at least one seed");
   if (setup.evaluation.warm_only()) {
-    for (PhaseRanking* phase :
-         {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation, &outcome.refit.test}) {
-      keep_warm(*phase);
+    for (SeedOutcome& outcome : outcomes) {
+      for (PhaseRanking* phase :
+           {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation, &outcome.refit.test}) {
+        keep_warm(*phase);
+      }
+      for (auto& [name, phase] : outcome.refit_controls) keep_warm(phase);
     }
-    for (auto& [name, phase] : outcome.refit_controls) keep_warm(phase);
   }
-  const RowMaker make(setup);
-  const BackboneRanking& base = outcome.base;
-  const BackboneRanking& refit = outcome.refit;
-  SeedRows result{.users = refit.test.users};
+  constexpr Backbone kBase = &SeedOutcome::base;
+  constexpr Backbone kRefit = &SeedOutcome::refit;
+  RowMaker make(setup, outcomes);
+  const std::vector<Fusion> augmented = make.choose_each(kRefit);
+  const Fusion& method = RowMaker::best_of(augmented);
 
-  // The method: every choice below is made on validation.
-  std::string best_method;
-  std::vector<SeedRow> by_method;
-  for (const auto& [method, orders] : refit.validation.language_model) {
-    aggregation::WeightChoice choice = make.choose(refit.validation, orders);
-    SeedRow row =
-        make.fused("llama4rec: " + method, "Llama4Rec, " + method, refit, orders, refit.test.language_model.at(method));
-    row.method = method;
-    if (best_method.empty() || choice.best.value > result.choice.best.value) {
-      best_method = method;
-      result.choice = std::move(choice);
-    }
-    by_method.push_back(std::move(row));
-  }
-  const auto& best_orders = refit.test.language_model.at(best_method);
-  const aggregation::AdaptiveWeights weights = result.choice.weights(make.scale());
-  result.llama4rec_lists = make.fuse(refit.test, best_orders, weights);
-  for (const UserIndex user : refit.test.users) result.weights.push_back(weights.of(make.interactions(user)));
+  make.add_backbone("base", "Base", kBase);
+  make.add_language_model_alone("ift", "IFT", kBase);
+  make.add_fusion("llama4rec", "Llama4Rec", method);
 
-  auto& rows = result.rows;
-  rows.push_back(make.of_lists("base", "Base", base.test, base.test.candidates));
-  rows.push_back(make.language_model_alone("ift", "IFT", base));
-  rows.push_back(make.of_lists("llama4rec", "Llama4Rec", refit.test, result.llama4rec_lists));
-  rows.back().method = best_method;
-  rows.back().a1 = result.choice.best.a1;
-  rows.back().a2 = result.choice.best.a2;
-  rows.back().validation = result.choice.best.value;
-
-  rows.push_back(make.of_lists("refit", "Backbone refit on augmented data", refit.test, refit.test.candidates));
-  rows.push_back(make.language_model_alone("llm on refit", "LLM alone, augmented prompts", refit));
-  rows.push_back(
-      make.constant("uniform", "Uniform aggregation (a = 0.5)", refit, best_orders, 0.5, result.choice.uniform));
-  rows.push_back(make.constant("best constant", "Best constant weight", refit, best_orders,
-                               result.choice.best_constant.weight, result.choice.best_constant.value));
-  for (SeedRow& row : by_method) rows.push_back(std::move(row));
-  SeedRow unaugmented;
-  for (const auto& [method, orders] : base.validation.language_model) {
-    SeedRow row = make.fused("base + ift", "Base and IFT fused, no augmentation", base, orders,
-                             base.test.language_model.at(method));
-    row.method = method;
-    if (unaugmented.name.empty() || row.validation > unaugmented.validation) unaugmented = std::move(row);
+  make.add_backbone("refit", "Backbone refit on augmented data", kRefit);
+  make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", kRefit);
+  make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
+  make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
+  for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
+  const std::vector<Fusion> plain = make.choose_each(kBase);
+  make.add_fusion("base + ift", "Base and IFT fused, no augmentation", RowMaker::best_of(plain));
+  for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
+    make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(kRefit, by_control(name), ""));
   }
-  rows.push_back(std::move(unaugmented));
-  for (const auto& [name, orders] : refit.validation.controls) {
-    rows.push_back(
-        make.fused("fusion: " + name, "Control: fusion with " + name, refit, orders, refit.test.controls.at(name)));
-  }
-  for (const auto& [name, phase] : outcome.refit_controls) {
-    rows.push_back(make.of_lists("refit: " + name, "Control: backbone refit on " + name, phase, phase.candidates));
-  }
-  rows.push_back(make.oracle("oracle", "Ceiling: best order of the candidates", refit.test));
-  return result;
+  make.add_refit_controls();
+  make.add_ceiling("oracle", "Ceiling: best order of the candidates");
+  return make.finish(method);
 }
 
 }  // namespace llama4rec::pipeline

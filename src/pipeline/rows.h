@@ -1,4 +1,4 @@
-// The rows of a run's table: what is decided on validation, what is measured on test.
+// The rows of a run's table: what is decided on validation over all seeds, what is measured on test seed by seed.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct SeedRow {
   std::string name;          ///< stable: "base", "ift", "llama4rec", "fusion: random order"
   std::string title;         ///< for tables
   evaluation::PerUser test;  ///< per-user metrics, by position in `SeedRows::users`
-  double validation = 0;     ///< the choosing metric on validation
+  double validation = -1;    ///< this seed's value of the choosing metric on validation; -1 where it was not looked at
   std::string method;        ///< ranking method, where the row has one
   double a1 = -1;            ///< chosen weights; -1 where the row has none
   double a2 = -1;
@@ -29,11 +29,17 @@ struct SeedRows {
   std::vector<UserIndex> users;
   std::vector<SeedRow> rows;                            ///< base, ift, llama4rec first
   std::vector<std::vector<ItemIndex>> llama4rec_lists;  ///< the final order, for examples and recommendations
-  aggregation::WeightChoice choice;                     ///< of the llama4rec row: the whole grid
   std::vector<double> weights;                          ///< a_u by user
 };
 
-/// Chooses ranking method, a1 and a2 on validation alone, then measures every row on test, once.
-SeedRows make_rows(const RunSetup& setup, const SeedOutcome& outcome);
+/// The rows of all seeds.
+struct RunRows {
+  std::vector<SeedRows> seeds;       ///< the same rows and users in each
+  aggregation::WeightChoice choice;  ///< of the llama4rec row: the whole grid
+};
+
+/// Chooses ranking method, a1 and a2 on validation alone, then measures every row on test, once. There is one choice for all seeds, on
+/// the metric's mean over them: with some sixty hits per seed, a choice by seed follows the noise.
+RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes);
 
 }  // namespace llama4rec::pipeline

@@ -109,16 +109,15 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   write_file_atomically(result.folder / "manifest.json", description.dump(2) + "\n");
 
   std::vector<SeedOutcome> outcomes;
-  std::vector<SeedRows> rows;
   double seconds = 0;
   for (std::int64_t repeat = 0; repeat < setup.run.repeats; ++repeat) {
     const std::uint64_t this_seed = seed + static_cast<std::uint64_t>(repeat);
     if (setup.run.repeats > 1) log::info("seed {} ({} of {})", this_seed, repeat + 1, setup.run.repeats);
     outcomes.push_back(run_seed(setup, store, this_seed));
-    rows.push_back(make_rows(setup, outcomes.back()));
     seconds += outcomes.back().seconds;
   }
-  result.table = make_table(rows, evaluation::integer_cutoffs(setup.evaluation), seed);
+  const RunRows rows = make_rows(setup, outcomes);
+  result.table = make_table(rows.seeds, evaluation::integer_cutoffs(setup.evaluation), seed);
 
   Json& document = result.document;
   document["run"] = id;
@@ -134,7 +133,7 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   document["folder"] = result.folder.string();
   document["report"] = result.report.string();
   write_file_atomically(result.folder / "results.json", document.dump(2) + "\n");
-  write_file_atomically(result.folder / "per_user.tsv", per_user_values(setup, result.table, rows, seed));
+  write_file_atomically(result.folder / "per_user.tsv", per_user_values(setup, result.table, rows.seeds, seed));
   write_file_atomically(
       result.report,
       report::render(report_document(

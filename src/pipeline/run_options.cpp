@@ -23,7 +23,7 @@ void RunOptions::declare(config::OptionVisitor& visit) {
   visit.option("run.directory", directory, config::anything(), "Where run folders are kept.");
   visit.option("run.profile", profile, config::anything(), "A label for tables and reports, such as quick.");
   visit.option("augmentation.prompts", augmentation_prompts, config::one_of({"plain", "augmented"}),
-               "Prompts of data augmentation; augmented ones hand the recommender its own opinion back.", "III-B1");
+               "Prompts of data augmentation; augmented ones carry the similar user, never a hint.", "III-B1");
 }
 
 }  // namespace llama4rec::pipeline

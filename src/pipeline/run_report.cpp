@@ -122,7 +122,7 @@ Json segments(const ReportSource& source) {
   for (const UserIndex user : table.users) {
     counts.push_back(static_cast<std::int64_t>(source.setup->direct.train(user).size()));
   }
-  const std::string& metric = source.rows->front().choice.metric;
+  const std::string& metric = source.rows->choice.metric;
   Json all = Json::array();
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_of(table, name);
@@ -141,7 +141,7 @@ Json segments(const ReportSource& source) {
 Json weight_histogram(const ReportSource& source) {
   constexpr int kBins = 10;
   std::vector<std::int64_t> bins(kBins, 0);
-  for (const SeedRows& rows : *source.rows) {
+  for (const SeedRows& rows : source.rows->seeds) {
     for (const double weight : rows.weights)
       ++bins[static_cast<std::size_t>(std::min(kBins - 1, static_cast<int>(weight * kBins)))];
   }
@@ -152,10 +152,10 @@ Json weight_histogram(const ReportSource& source) {
 }
 
 Json grid_table(const ReportSource& source) {
-  const auto& choice = source.rows->front().choice;
-  Json block{
-      {"type", "table"},
-      {"caption", fmt::format("{} on validation by a1 and a2 (first seed); the best cell was taken.", choice.metric)}};
+  const auto& choice = source.rows->choice;
+  Json block{{"type", "table"},
+             {"caption", fmt::format("{} on validation by a1 and a2, mean over the seeds; the best cell was taken.",
+                                     choice.metric)}};
   block["columns"] = {column("a1", true), column("a2", true), column(choice.metric), column("weight", false)};
   int index = 0;
   for (const auto& cell : choice.cells) {
@@ -216,14 +216,18 @@ Json position_plot(const ReportSource& source) {
   for (std::size_t position = 1; position <= tuned.size(); ++position) x.push_back(position);
   return plot(
       "bar",
-      "Position of the target in the recommender's list where it is in it: in the instructions and at validation.",
+      fmt::format(
+          "Position of the target in the recommender's list where it is in it: in the instructions ({} of {:.0f} "
+          "targets were put in at a random place, injection rate {}) and at validation.",
+          outcome.summaries.at("tune-augmented").at("targets_injected").get<std::int64_t>(), total,
+          source.setup->instructions.injection_rate),
       "position", "share", Json::array({series("instructions", x, tuned), series("validation", x, validation)}));
 }
 
 Json examples(const ReportSource& source) {
   const RunSetup& setup = *source.setup;
   const SeedOutcome& outcome = source.outcomes->front();
-  const SeedRows& rows = source.rows->front();
+  const SeedRows& rows = source.rows->seeds.front();
   const auto title = [&](ItemIndex item) { return setup.texts.title(item); };
   const std::string& method = row_of(*source.table, "llama4rec").methods.front();
   Json items = Json::array();

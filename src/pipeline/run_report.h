@@ -17,7 +17,7 @@ struct ReportSource {
   const RunSetup* setup = nullptr;
   const RunTable* table = nullptr;
   const std::vector<SeedOutcome>* outcomes = nullptr;
-  const std::vector<SeedRows>* rows = nullptr;
+  const RunRows* rows = nullptr;
   nlohmann::ordered_json manifest;
 };
 

@@ -32,6 +32,7 @@ TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index) {
     if (it.a1 >= 0) row.a1.push_back(it.a1);
     if (it.a2 >= 0) row.a2.push_back(it.a2);
     if (it.weight >= 0) row.weights.push_back(it.weight);
+    if (it.validation >= 0) row.validation.push_back(it.validation);
     for (const auto& [metric, values] : it.test) {
       auto& sum = row.per_user[metric];
       sum.resize(values.size(), 0.0);
@@ -110,6 +111,7 @@ nlohmann::ordered_json to_json(const RunTable& table) {
     if (!row.a1.empty()) it["a1"] = row.a1;
     if (!row.a2.empty()) it["a2"] = row.a2;
     if (!row.weights.empty()) it["weight"] = row.weights;
+    if (!row.validation.empty()) it["validation"] = row.validation;
     document["rows"].push_back(std::move(it));
   }
   for (const Improvement& it : table.improvements) {

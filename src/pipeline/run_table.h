@@ -23,8 +23,9 @@ struct TableRow {
   std::vector<std::string> methods;                  ///< by seed; empty where the row has none
   std::vector<double> a1;
   std::vector<double> a2;
-  std::vector<double> weights;   ///< constant weights by seed
-  evaluation::PerUser per_user;  ///< averaged over the seeds
+  std::vector<double> weights;     ///< constant weights by seed
+  std::vector<double> validation;  ///< the choosing metric by seed; empty where the row was not looked at on validation
+  evaluation::PerUser per_user;    ///< averaged over the seeds
 };
 
 /// Llama4Rec against the better of Base and IFT, metric by metric.

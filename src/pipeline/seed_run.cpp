@@ -11,6 +11,7 @@
 #include "data/leak_guard.h"
 #include "llm/embedded_llm.h"
 #include "llm/journal.h"
+#include "pipeline/candidates.h"
 #include "pipeline/control_orders.h"
 #include "pipeline/language_model_stages.h"
 #include "pipeline/recommender_stages.h"
@@ -27,6 +28,11 @@ InteractionSet not_for_text(const RunSetup& setup) {
   result -= usable_interactions(setup);
   result |= setup.held_out;
   return result;
+}
+
+std::vector<std::string> with(std::vector<std::string> lines, const std::string& line) {
+  lines.push_back(line);
+  return lines;
 }
 
 /// The stages of one seed, in their order; each method is one or two of them.
@@ -80,7 +86,9 @@ class SeedStages {
     const bool augmented_prompts = setup_.run.augmentation_prompts == "augmented";
     const StageResult& source = augmented_prompts ? augmented_ : plain_;
     const auto options = setup_.configuration.read<augmentation::PairOptions>();
-    std::vector<std::string> dependencies = setup_.dependencies({"augmentation.", "prompts."});
+    std::vector<std::string> dependencies =
+        setup_.dependencies({"augmentation.draw", "augmentation.upper_ranks", "augmentation.pairs_per_user",
+                             "augmentation.both_orders", "augmentation.prompts", "prompts."});
     dependencies.push_back("model=" + source.key);
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
@@ -88,7 +96,7 @@ class SeedStages {
       auto model = llm::EmbeddedLlm::load(source.path / "model", setup_.device);
       llm::JournaledModel journaled(*model, journal_file());
       prompts::CaseWriter writer = case_writer(journaled);
-      const std::vector<augmentation::PairUser> users = pair_users();
+      const std::vector<augmentation::PairUser> users = pair_users(options);
       const auto drawn = augmentation::draw_pairs(users, base_.model->known_items(), options, seed_);
       Progress progress("data augmentation", static_cast<std::int64_t>(drawn.size()) * (options.both_orders ? 2 : 1),
                         "prompts");
@@ -151,12 +159,18 @@ class SeedStages {
             model.context_length()};
   }
 
-  std::vector<augmentation::PairUser> pair_users() const {
+  std::vector<augmentation::PairUser> pair_users(const augmentation::PairOptions& options) const {
     PhaseCases cases = phase_cases(setup_, guard_, Phase::kAugmentation, {.backbone = base_.model.get()});
+    std::vector<UserIndex> indices;
+    std::vector<std::vector<ItemIndex>> histories;
+    for (const auto& question : cases.ranking) {
+      indices.push_back(question.user);
+      histories.push_back(question.history);
+    }
+    const auto upper = best_unseen(*base_.model, indices, histories, histories, options.upper_ranks);
     std::vector<augmentation::PairUser> users;
-    for (auto& question : cases.ranking) {
-      std::vector<ItemIndex> interacted = question.history;
-      users.push_back({.question = std::move(question), .interacted = std::move(interacted)});
+    for (std::size_t n = 0; n < cases.ranking.size(); ++n) {
+      users.push_back({.question = std::move(cases.ranking[n]), .upper = upper[n].items, .interacted = histories[n]});
     }
     return users;
   }
@@ -165,7 +179,7 @@ class SeedStages {
     return fit_top_k(store_, setup_,
                      {.stage = stage,
                       .recommender = setup_.run.backbone,
-                      .dependencies = {dependency},
+                      .dependencies = with(setup_.dependencies({"augmentation.pair_weight"}), dependency),
                       .data =
                           [&] {
                             auto data = positives_of(setup_, setup_.direct.members(data::Part::kTrain),

@@ -69,7 +69,7 @@ RankingQuestion CaseWriter::ranking(const RankingCase& source, bool augmented) {
   if (augmented && options_.similar_user) {
     question.similar_history = latest(source.similar_history, options_.similar_history_length);
   }
-  if (augmented && options_.hint) question.hint = source.ranked;
+  if (augmented && options_.hint && source.hinted) question.hint = source.ranked;
   std::int64_t answer_tokens = 0;
   for (const ItemIndex item : source.ranked) {
     answer_tokens += count_tokens_(texts_->title(item)) + count_tokens_(kSeparator);

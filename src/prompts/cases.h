@@ -21,6 +21,7 @@ struct RankingCase {
   std::vector<ItemIndex> ranked;     ///< the candidates in the recommender's order, best first
   std::vector<ItemIndex> positives;  ///< at tuning: the label's positives among the candidates, in the label's order
   std::vector<ItemIndex> similar_history;  ///< the most similar user's liked items, oldest first
+  bool hinted = true;  ///< an augmented prompt carries `ranked`; false for a pair, whose order is what is asked for
 };
 
 /// A rating question before it is worded.

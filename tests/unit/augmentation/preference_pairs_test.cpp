@@ -35,8 +35,8 @@ class RuleModel : public LanguageModel {
 class PreferencePairs : public ::testing::Test {
  protected:
   std::vector<PairUser> users() const {
-    return {{.question = {.user = 0, .history = {0, 1}, .ranked = {2, 3}}, .interacted = {0, 1}},
-            {.question = {.user = 1, .history = {5}, .ranked = {4}}, .interacted = {5}}};
+    return {{.question = {.user = 0, .history = {0, 1}}, .upper = {2, 3, 4}, .interacted = {0, 1}},
+            {.question = {.user = 1, .history = {5}}, .upper = {4}, .interacted = {5}}};
   }
   std::vector<PreferencePair> order(RuleModel model, const std::vector<DrawnPair>& pairs, PairAccount& account) {
     prompts::CaseWriter writer(
@@ -52,9 +52,9 @@ class PreferencePairs : public ::testing::Test {
 };
 
 TEST_F(PreferencePairs, DrawnItemsAreKnownDistinctAndNotInteractedWith) {
-  for (const std::string draw : {"uniform", "upper"}) {
-    const auto pairs = draw_pairs(users(), known_, {.per_user = 200, .draw = draw, .both_orders = true}, 1);
-    ASSERT_EQ(pairs.size(), 400U);
+  for (const std::string draw : {"uniform", "upper", "top"}) {
+    const auto pairs = draw_pairs(users(), known_, {.per_user = 3, .draw = draw}, 1);
+    ASSERT_EQ(pairs.size(), 6U);
     for (const auto& pair : pairs) {
       EXPECT_NE(pair.first, pair.second);
       for (const ItemIndex item : {pair.first, pair.second}) {
@@ -62,15 +62,42 @@ TEST_F(PreferencePairs, DrawnItemsAreKnownDistinctAndNotInteractedWith) {
         const auto& interacted = users()[pair.user].interacted;
         EXPECT_EQ(std::count(interacted.begin(), interacted.end(), item), 0);
       }
-      if (draw == "upper" && pair.user == 0) {
-        EXPECT_TRUE(pair.first == 2 || pair.first == 3);
+      const auto is_upper = [&](ItemIndex item) { return item >= 2 && item <= 4; };
+      if (pair.user == 0) {
+        EXPECT_TRUE(draw == "uniform" || is_upper(pair.first));
+        EXPECT_TRUE(draw != "top" || is_upper(pair.second));
       }
     }
   }
 }
 
+TEST_F(PreferencePairs, NoPairIsDrawnTwiceInEitherOrder) {
+  // The first user has 5 free known items, so 10 pairs; 3 upper ranks, so 3 pairs of those.
+  for (const auto& [draw, most] : {std::pair{"uniform", 10U}, {"top", 3U}}) {
+    std::set<std::pair<ItemIndex, ItemIndex>> pairs;
+    std::size_t drawn = 0;
+    for (const auto& pair : draw_pairs(users(), known_, {.per_user = 200, .draw = draw}, 1)) {
+      if (pair.user != 0) continue;
+      ++drawn;
+      pairs.insert(std::minmax(pair.first, pair.second));
+    }
+    EXPECT_EQ(drawn, most) << draw;
+    EXPECT_EQ(pairs.size(), most) << draw;
+  }
+}
+
+TEST_F(PreferencePairs, WithFewerThanTwoUpperRanksTheSecondItemIsUniform) {
+  std::set<ItemIndex> seconds;
+  for (const auto& pair : draw_pairs(users(), known_, {.per_user = 5, .draw = "top"}, 1)) {
+    if (pair.user != 1) continue;
+    EXPECT_EQ(pair.first, 4);
+    seconds.insert(pair.second);
+  }
+  EXPECT_EQ(seconds, (std::set<ItemIndex>{0, 1, 2, 3, 6}));
+}
+
 TEST_F(PreferencePairs, EveryUnInteractedItemCanBeDrawnAndTheSeedDecides) {
-  const PairOptions options{.per_user = 300, .draw = "uniform", .both_orders = true};
+  const PairOptions options{.per_user = 10, .draw = "uniform", .both_orders = true};
   std::set<ItemIndex> drawn;
   for (const auto& pair : draw_pairs(users(), known_, options, 1)) {
     if (pair.user == 0) drawn.insert({pair.first, pair.second});

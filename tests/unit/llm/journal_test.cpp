@@ -156,6 +156,39 @@ TEST(Journal, AsksAWholeBatchAgainWhereOneAnswerIsMissing) {
       << "the composition of the batch is the uninterrupted run's";
 }
 
+TEST(Journal, GivesEqualRequestsTheFirstAnswerWhateverBatchesTheyStandIn) {
+  /// Every answer differs, as rounding differs between batches.
+  class CountingModel : public FakeModel {
+   public:
+    std::vector<Completion> complete(std::span<const CompletionRequest> requests,
+                                     const CompletionProgress& progress) override {
+      auto answers = FakeModel::complete(requests, progress);
+      for (auto& answer : answers) answer.option_log_probabilities = {-1.0 * ++given_, 0};
+      return answers;
+    }
+
+   private:
+    double given_ = 0;
+  };
+  const TemporaryFolder folder;
+  const auto questions = requests_of(3);
+  // Batches of two: the second and third question stand in two batches, the first twice in one.
+  const std::vector<CompletionRequest> requests{questions[0], questions[0], questions[1],
+                                                questions[2], questions[2], questions[1]};
+  CountingModel model;
+  JournaledModel journaled(model, folder / "journal.sqlite", 2);
+  const auto answers = journaled.complete(requests, {});
+  const auto first = [&](std::size_t i) { return answers[i].option_log_probabilities.front(); };
+  EXPECT_EQ(first(0), first(1));
+  EXPECT_EQ(first(2), first(5));
+  EXPECT_EQ(first(3), first(4));
+  EXPECT_NE(first(2), first(3));
+  CountingModel other;
+  JournaledModel resumed(other, folder / "journal.sqlite", 2);
+  expect_equal(answers, resumed.complete(requests, {}));
+  EXPECT_EQ(other.calls, 0);
+}
+
 TEST(Journal, LosesNothingWhenTheProcessIsKilled) {
   const TemporaryFolder folder;
   const auto file = folder / "journal.sqlite";

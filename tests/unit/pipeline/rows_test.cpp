@@ -1,0 +1,130 @@
+#include "pipeline/rows.h"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llama4rec/error.h>
+
+#include "unit/pipeline/tiny_setup.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+
+const double kSecond = 1 / std::log2(3.0);  // the gain of a target at the second place
+const double kThird = 0.5;
+
+/// Four users with five positives each (N(u) = 3, so every weight is max(a1, a2)) and candidates 10, 11, 12.
+class Rows : public ::testing::Test {
+ protected:
+  Rows() {
+    std::vector<std::vector<std::pair<ItemIndex, float>>> ratings(4);
+    for (auto& user : ratings) {
+      for (ItemIndex item = 0; item < 5; ++item) user.push_back({item, 5.0F});
+    }
+    setup_ = testing::tiny_setup(llama4rec::testing::tiny_dataset(ratings, 13),
+                                 {"evaluation.cutoffs=3", "aggregation.metric=N@3", "prompts.candidates=3"});
+  }
+
+  /// The four users' candidates; the target is at `places[user]`, -1 = training never saw it.
+  static PhaseRanking phase(const std::vector<int>& places) {
+    PhaseRanking result;
+    for (std::size_t user = 0; user < places.size(); ++user) {
+      result.users.push_back(static_cast<UserIndex>(user));
+      result.candidates.push_back({10, 11, 12});
+      result.targets.push_back(places[user] < 0 ? -1 : 10 + places[user]);
+    }
+    return result;
+  }
+  static void order(PhaseRanking& phase, const std::string& method, const CandidateOrder& order) {
+    phase.language_model[method].assign(phase.users.size(), order);
+  }
+
+  /// At validation targets stand at `validation`, at test at `test`, for both backbones.
+  static SeedOutcome outcome(std::uint64_t seed, const std::vector<int>& validation, const std::vector<int>& test) {
+    SeedOutcome result;
+    result.seed = seed;
+    for (BackboneRanking* backbone : {&result.base, &result.refit}) {
+      backbone->validation = phase(validation);
+      backbone->test = phase(test);
+      for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
+        order(*it, "first", {2, 1, 0});
+        order(*it, "listwise", {1, 0, 2});
+        it->controls["random order"].assign(it->users.size(), {0, 1, 2});
+      }
+    }
+    result.refit_controls["random pairs"] = phase(test);
+    return result;
+  }
+
+  static const SeedRow& row(const RunRows& rows, const std::string& name, std::size_t seed = 0) {
+    for (const SeedRow& it : rows.seeds.at(seed).rows) {
+      if (it.name == name) return it;
+    }
+    throw InternalError("no row " + name);
+  }
+
+  std::unique_ptr<RunSetup> setup_;
+};
+
+TEST_F(Rows, MeasureEachOrderOnTheTestTargets) {
+  const RunRows rows = make_rows(*setup_, {outcome(1, {2, 2, 2, 2}, {0, 1, 2, 2})});
+  EXPECT_THAT(row(rows, "base").test.at("N@3"), ElementsAre(1, DoubleNear(kSecond, 1e-12), kThird, kThird));
+  // "first" reverses the candidates and is right at validation.
+  EXPECT_EQ(row(rows, "ift").method, "first");
+  EXPECT_THAT(row(rows, "ift").test.at("N@3"), ElementsAre(kThird, DoubleNear(kSecond, 1e-12), 1, 1));
+  EXPECT_THAT(row(rows, "oracle").test.at("N@3"), ElementsAre(1, 1, 1, 1));
+  EXPECT_DOUBLE_EQ(row(rows, "base").validation, kThird);
+  EXPECT_DOUBLE_EQ(row(rows, "ift").validation, 1);
+  EXPECT_THAT(row(rows, "refit: random pairs").test.at("H@3"), ElementsAre(1, 1, 1, 1));
+}
+
+TEST_F(Rows, TheWeightIsChosenOnValidationWhateverTheTestSays) {
+  // At validation the language model's first choice is right, at test the backbone's.
+  const RunRows rows = make_rows(*setup_, {outcome(1, {2, 2, 2, 2}, {0, 0, 0, 0})});
+  const SeedRow& method = row(rows, "llama4rec");
+  EXPECT_EQ(method.method, "first");
+  EXPECT_LT(std::max(method.a1, method.a2), 0.5);
+  EXPECT_DOUBLE_EQ(method.validation, 1);
+  EXPECT_THAT(method.test.at("N@3"), ElementsAre(kThird, kThird, kThird, kThird));
+  EXPECT_THAT(rows.seeds[0].llama4rec_lists[0], ElementsAre(12, 11, 10));
+  EXPECT_THAT(rows.seeds[0].weights, ::testing::Each(std::max(method.a1, method.a2)));
+  EXPECT_DOUBLE_EQ(row(rows, "uniform").weight, 0.5);
+}
+
+TEST_F(Rows, ThereIsOneChoiceForAllSeedsOnTheirMean) {
+  // Alone, the first seed (target second) prefers "listwise" and the second one (target last) "first".
+  const auto first_seed = outcome(1, {1, 1, 1, 1}, {1, 1, 1, 1});
+  const auto second_seed = outcome(2, {2, 2, 2, 2}, {2, 2, 2, 2});
+  EXPECT_EQ(row(make_rows(*setup_, {first_seed}), "ift").method, "listwise");
+  EXPECT_EQ(row(make_rows(*setup_, {second_seed}), "ift").method, "first");
+  const RunRows rows = make_rows(*setup_, {first_seed, second_seed});
+  for (const std::size_t seed : {0U, 1U}) {
+    // first: (1/log2(3) + 1) / 2 = .815; listwise: (1 + .5) / 2 = .75.
+    EXPECT_EQ(row(rows, "ift", seed).method, "first");
+    EXPECT_EQ(row(rows, "llama4rec", seed).method, "first");
+    EXPECT_EQ(row(rows, "llama4rec", seed).a1, row(rows, "llama4rec", 0).a1);
+  }
+  EXPECT_DOUBLE_EQ(row(rows, "ift", 0).validation, kSecond);
+  EXPECT_DOUBLE_EQ(row(rows, "ift", 1).validation, 1);
+  EXPECT_NEAR(rows.choice.best.value, (1 + kSecond) / 2, 1e-12);
+}
+
+TEST_F(Rows, ATargetThatTrainingNeverSawIsAMissOrLeftOut) {
+  const auto given = outcome(1, {0, 0, -1, 0}, {0, -1, 0, 0});
+  EXPECT_THAT(row(make_rows(*setup_, {given}), "base").test.at("H@3"), ElementsAre(1, 0, 1, 1));
+  setup_->evaluation.users = "warm";
+  const RunRows warm = make_rows(*setup_, {given});
+  EXPECT_THAT(warm.seeds[0].users, ElementsAre(0, 2, 3));
+  EXPECT_THAT(row(warm, "base").test.at("H@3"), ElementsAre(1, 1, 1));
+  EXPECT_THAT(row(warm, "refit: random pairs").test.at("H@3"), ElementsAre(1, 1, 1));
+  EXPECT_DOUBLE_EQ(row(warm, "base").validation, 1);
+}
+
+TEST_F(Rows, NeedASeed) { EXPECT_THROW(make_rows(*setup_, {}), InternalError); }
+
+}  // namespace
+}  // namespace llama4rec::pipeline
