@@ -16,7 +16,7 @@ namespace llama4rec::augmentation {
 
 struct PairOptions {
   std::int64_t per_user = 5;
-  std::string draw = "top";
+  std::string draw = "upper";
   std::int64_t upper_ranks = 50;
   bool both_orders = true;
   void declare(config::OptionVisitor& visit);
