@@ -100,7 +100,8 @@ class Unpacker {
       la_int64_t offset = 0;
       const int status = archive_read_data_block(handle_.get(), &block, &size, &offset);
       if (status == ARCHIVE_EOF) break;
-      if (status != ARCHIVE_OK && status != ARCHIVE_WARN) fail_damaged();
+      // A warning too: libarchive warns of a wrong checksum or size only.
+      if (status != ARCHIVE_OK) fail_damaged();
       // A block may stand behind a hole, which counts too.
       const auto end = offset + static_cast<la_int64_t>(size);
       if (offset < 0 || end < offset || bytes_ + end > limits_.total_bytes) {

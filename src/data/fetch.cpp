@@ -25,6 +25,23 @@ fs::path content_root(const fs::path& unpacked, const CatalogueEntry& entry) {
   throw DataError("the archive of " + entry.name + " holds no " + entry.file + ", expected the original files");
 }
 
+/// What lies beside the data set while it is unpacked, and goes however that ends.
+class Leftovers {
+ public:
+  explicit Leftovers(std::vector<fs::path> paths) : paths_(std::move(paths)) {}
+  ~Leftovers() {
+    std::error_code ignored;
+    for (const auto& path : paths_) fs::remove_all(path, ignored);
+  }
+  Leftovers(const Leftovers&) = delete;
+  Leftovers& operator=(const Leftovers&) = delete;
+  Leftovers(Leftovers&&) = delete;
+  Leftovers& operator=(Leftovers&&) = delete;
+
+ private:
+  std::vector<fs::path> paths_;
+};
+
 std::optional<Checksum> checksum_for(const FetchOptions& options, const CatalogueEntry& entry) {
   if (options.checksum == "none") return std::nullopt;
   return options.checksum.empty() ? entry.checksum : parse_checksum(options.checksum);
@@ -91,18 +108,12 @@ FetchResult fetch(const FetchOptions& options) {
   result.sha256 = file_digest(archive, DigestKind::kSha256);
 
   const fs::path unpacked = options.directory / (entry.name + ".unpacked-" + std::to_string(getpid()));
+  const Leftovers leftovers({unpacked, archive});
   try {
     unpack(archive, unpacked, options.limits);
     fs::rename(content_root(unpacked, entry), result.folder);
-    fs::remove_all(unpacked);
-    fs::remove(archive);
   } catch (const fs::filesystem_error& error) {
     throw InternalError("cannot write to " + options.directory.string() + ": " + error.code().message());
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(unpacked, ignored);
-    fs::remove(archive, ignored);
-    throw;
   }
   return result;
 }

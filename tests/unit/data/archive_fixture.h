@@ -16,12 +16,16 @@ struct ArchiveItem {
   std::string symbolic_link;  ///< makes it a link
 };
 
-inline void write_archive(const std::filesystem::path& file, const std::vector<ArchiveItem>& items, bool tar = false) {
+enum class ArchiveKind { kZip, kStoredZip, kTar };
+
+inline void write_archive(const std::filesystem::path& file, const std::vector<ArchiveItem>& items,
+                          ArchiveKind kind = ArchiveKind::kZip) {
   archive* out = archive_write_new();
-  if (tar) {
+  if (kind == ArchiveKind::kTar) {
     archive_write_set_format_pax_restricted(out);
   } else {
     archive_write_set_format_zip(out);
+    if (kind == ArchiveKind::kStoredZip) archive_write_zip_set_compression_store(out);
   }
   archive_write_open_filename(out, file.c_str());
   for (const auto& item : items) {

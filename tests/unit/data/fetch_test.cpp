@@ -18,8 +18,9 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
 
 class Unpack : public ::testing::Test {
  protected:
-  std::string failure(const std::vector<ArchiveItem>& items, bool tar = false, const UnpackLimits& limits = {}) {
-    write_archive(directory_ / "a.zip", items, tar);
+  std::string failure(const std::vector<ArchiveItem>& items, ArchiveKind kind = ArchiveKind::kZip,
+                      const UnpackLimits& limits = {}) {
+    write_archive(directory_ / "a.zip", items, kind);
     const auto message = message_of([&] { unpack(directory_ / "a.zip", directory_ / "out", limits); });
     EXPECT_THAT(names_in(directory_.path()), UnorderedElementsAre("a.zip")) << "something was left behind";
     return message;
@@ -28,10 +29,10 @@ class Unpack : public ::testing::Test {
 };
 
 TEST_F(Unpack, WritesFilesAndFoldersOfZipAndTar) {
-  for (const bool tar : {false, true}) {
+  for (const auto kind : {ArchiveKind::kZip, ArchiveKind::kStoredZip, ArchiveKind::kTar}) {
     TemporaryDirectory directory;
     write_archive(directory / "a.zip",
-                  {{"x/", "", ""}, {"x/one.txt", "1", ""}, {"./x/y/two.txt", std::string(100'000, 'b'), ""}}, tar);
+                  {{"x/", "", ""}, {"x/one.txt", "1", ""}, {"./x/y/two.txt", std::string(100'000, 'b'), ""}}, kind);
     unpack(directory / "a.zip", directory / "out");
     EXPECT_EQ(directory.read("out/x/one.txt"), "1");
     EXPECT_EQ(directory.read("out/x/y/two.txt"), std::string(100'000, 'b'));
@@ -48,17 +49,18 @@ TEST_F(Unpack, RefusesPathsThatLeadOut) {
 }
 
 TEST_F(Unpack, RefusesLinks) {
-  EXPECT_THAT(failure({{"link", "", "/etc"}, {"link/evil.txt", "2", ""}}, true),
+  EXPECT_THAT(failure({{"link", "", "/etc"}, {"link/evil.txt", "2", ""}}, ArchiveKind::kTar),
               HasSubstr("neither a file nor a folder"));
   EXPECT_THAT(failure({{"link", "", "/etc"}}), HasSubstr("neither a file nor a folder"));
 }
 
 TEST_F(Unpack, RefusesBombsByWhatComesOutNotByWhatIsStated) {
   const UnpackLimits limits{.entries = 10, .total_bytes = 1'000'000};
-  EXPECT_THAT(failure({{"a", std::string(600'000, '0'), ""}, {"b", std::string(600'000, '0'), ""}}, false, limits),
-              HasSubstr("unpacks to more than 1,000,000 bytes"));
+  EXPECT_THAT(
+      failure({{"a", std::string(600'000, '0'), ""}, {"b", std::string(600'000, '0'), ""}}, ArchiveKind::kZip, limits),
+      HasSubstr("unpacks to more than 1,000,000 bytes"));
   EXPECT_LT(std::filesystem::file_size(directory_ / "a.zip"), 10'000U) << "it was a bomb";
-  EXPECT_THAT(failure(std::vector<ArchiveItem>(11, {"d/", "", ""}), false, limits),
+  EXPECT_THAT(failure(std::vector<ArchiveItem>(11, {"d/", "", ""}), ArchiveKind::kZip, limits),
               HasSubstr("holds more than 10 entries"));
 }
 
@@ -81,6 +83,17 @@ TEST_F(Unpack, RefusesAnArchiveThatWasCutOffAnywhere) {
     EXPECT_FALSE(message_of([&] { unpack(directory_ / "a.zip", directory_ / "out"); }).empty()) << "cut at " << length;
     EXPECT_FALSE(std::filesystem::exists(directory_ / "out"));
   }
+}
+
+TEST_F(Unpack, RefusesAnArchiveOfWhichAByteChanged) {
+  write_archive(directory_ / "a.zip", {{"a.txt", "one two three", ""}}, ArchiveKind::kStoredZip);
+  auto bytes = directory_.read("a.zip");
+  const auto place = bytes.find("two");
+  ASSERT_NE(place, std::string::npos) << "the text is stored as it is";
+  bytes[place] = 'T';
+  directory_.write("a.zip", bytes);
+  EXPECT_THAT(message_of([&] { unpack(directory_ / "a.zip", directory_ / "out"); }), HasSubstr("bad CRC"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "out"));
 }
 
 class Fetch : public ::testing::Test {
@@ -135,6 +148,13 @@ TEST_F(Fetch, LeavesNothingOfAnArchiveThatIsRefused) {
   EXPECT_THAT(message_of([&] { fetch(options("none")); }),
               HasSubstr("holds no ratings.dat, expected the original files"));
   EXPECT_TRUE(names_in(directory_ / "data").empty());
+}
+
+TEST_F(Fetch, LeavesNothingWhereTheFolderCannotBeWritten) {
+  std::filesystem::create_directories(directory_ / "data");
+  std::filesystem::create_directory_symlink("nowhere", directory_ / "data" / "ml-1m");
+  EXPECT_THAT(message_of<InternalError>([&] { fetch(options("none")); }), HasSubstr("cannot write to"));
+  EXPECT_THAT(names_in(directory_ / "data"), UnorderedElementsAre("ml-1m"));
 }
 
 TEST_F(Fetch, SaysThatBookCrossingHasNoHomeAndTakesAnAddress) {
