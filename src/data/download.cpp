@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <exception>
 #include <memory>
 
 #include <llama4rec/error.h>
@@ -47,10 +48,12 @@ class Transfer {
     if (!handle_) throw InternalError("libcurl does not start");
   }
 
+  /// InternalError where the part cannot be written, RemoteError where the server sends something else than it was asked for.
   CURLcode perform() {
     set_up();
     const auto code = curl_easy_perform(handle_.get());
-    if (file_ && std::fflush(file_.get()) != 0) failure_ = "cannot write " + part_.string();
+    if (error_) std::rethrow_exception(error_);
+    if (file_ && std::fflush(file_.get()) != 0) fail_to_write();
     file_.reset();
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status_);
     return code;
@@ -58,10 +61,10 @@ class Transfer {
   [[nodiscard]] long status() const { return status_; }
   /// Where this connection's bytes begin: the offset asked for, or 0.
   [[nodiscard]] std::int64_t started_at() const { return started_at_; }
-  /// A failure of ours (disk, size, interrupt) rather than the connection's.
-  [[nodiscard]] const std::string& failure() const { return failure_; }
+  /// Whether the part holds bytes of this connection.
+  [[nodiscard]] bool brought_bytes() const { return brought_bytes_; }
   [[nodiscard]] bool interrupted() const { return interrupted_; }
-  /// The whole size as a 416 answer tells it, or -1.
+  /// The whole size as a 206 or 416 answer tells it, or -1.
   [[nodiscard]] std::int64_t stated_size() const { return stated_size_; }
 
  private:
@@ -100,15 +103,29 @@ class Transfer {
     }
   }
 
-  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) {
-    static_cast<Transfer*>(self)->header(std::string_view(data, size * count));
-    return size * count;
+  /// Whether a call of ours returned. libcurl is C: an exception must not pass through it and waits for the transfer's end.
+  template <class Call>
+  bool succeeds(Call call) {
+    try {
+      call();
+      return true;
+    } catch (...) {
+      error_ = std::current_exception();
+      return false;
+    }
   }
-  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) {
-    return static_cast<Transfer*>(self)->body(std::string_view(data, size * count)) ? size * count : 0;
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* object) {
+    auto* self = static_cast<Transfer*>(object);
+    return self->succeeds([&] { self->header(std::string_view(data, size * count)); }) ? size * count : 0;
   }
-  static int on_progress(void* self, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
-    return static_cast<Transfer*>(self)->progress(total, now);
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* object) {
+    auto* self = static_cast<Transfer*>(object);
+    return self->succeeds([&] { self->body(std::string_view(data, size * count)); }) ? size * count : 0;
+  }
+  static int on_progress(void* object, curl_off_t total, curl_off_t now, curl_off_t, curl_off_t) {
+    auto* self = static_cast<Transfer*>(object);
+    int stop = 0;
+    return self->succeeds([&] { stop = self->progress(total, now); }) ? stop : 1;
   }
 
   void header(std::string_view line) {
@@ -139,40 +156,44 @@ class Transfer {
     range_start_ = number(value.substr(std::string_view("bytes ").size()));
   }
 
-  bool body(std::string_view bytes) {
-    if (!file_ && !open()) return false;
-    if (!file_) return true;  // an error page: read and dropped
+  [[noreturn]] void fail_to_write() const { throw InternalError("cannot write " + part_.string() + " (disk full?)"); }
+  [[noreturn]] void fail(const std::string& what) const { throw RemoteError(options_->url + ": " + what); }
+
+  void body(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (!file_) open();
+    if (!file_) return;  // an error page: read and dropped
     if (position_ + static_cast<std::int64_t>(bytes.size()) > options_->maximum_bytes) {
-      failure_ = "the file is larger than " + text::with_thousands(options_->maximum_bytes) + " bytes";
-      return false;
+      fail("the file is larger than " + text::with_thousands(options_->maximum_bytes) + " bytes");
     }
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) {
-      failure_ = "cannot write " + part_.string() + " (disk full?)";
-      return false;
-    }
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail_to_write();
     position_ += static_cast<std::int64_t>(bytes.size());
-    return true;
+    brought_bytes_ = true;
   }
 
   /// Opens the part when the first bytes of a good answer arrive.
-  bool open() {
+  void open() {
     long status = 0;
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (status != kOk && status != kPartialContent) return true;
-    const bool appends = status == kPartialContent && offset_ > 0;
-    if (appends && range_start_ != offset_) {
-      failure_ = "the server sent another range than the one asked for";
-      return false;
-    }
+    if (status != kOk && status != kPartialContent) return;
+    const bool partial = status == kPartialContent;
+    if (partial && range_start_ != offset_) fail("the server sent another range than the one asked for");
+    const bool appends = partial && offset_ > 0;
     started_at_ = position_ = appends ? offset_ : 0;
-    if (!appends) {
-      std::error_code ignored;
-      fs::remove(tag_, ignored);
-      if (!tag_text_.empty()) write_file_atomically(tag_, tag_text_);
-    }
     file_.reset(std::fopen(part_.c_str(), appends ? "ab" : "wb"));
-    if (!file_) failure_ = "cannot write " + part_.string();
-    return file_ != nullptr;
+    if (!file_) fail_to_write();
+    if (!appends) store_tag();
+  }
+
+  /// Only once the old part is gone: a tag vouches for the bytes that lie beside it.
+  void store_tag() const {
+    if (!tag_text_.empty()) {
+      write_file_atomically(tag_, tag_text_);
+      return;
+    }
+    std::error_code error;
+    fs::remove(tag_, error);
+    if (error) throw InternalError("cannot remove " + tag_.string() + ": " + error.message());
   }
 
   int progress(curl_off_t total, curl_off_t now) {
@@ -198,12 +219,13 @@ class Transfer {
   std::unique_ptr<std::FILE, FileDeleter> file_;
   std::unique_ptr<Progress> bar_;
   std::string tag_text_;
-  std::string failure_;
+  std::exception_ptr error_;
   std::int64_t position_ = 0;
   std::int64_t started_at_ = 0;
   std::int64_t range_start_ = -1;
   std::int64_t stated_size_ = -1;
   long status_ = 0;
+  bool brought_bytes_ = false;
   bool interrupted_ = false;
 };
 
@@ -227,6 +249,29 @@ void verify(const DownloadOptions& options, const fs::path& part, const fs::path
                     options.checksum->hexadecimal + "; the file was removed");
 }
 
+/// Whether the part is the whole file, as far as the server tells.
+bool is_complete(const Transfer& transfer, CURLcode code, const fs::path& part) {
+  if (code != CURLE_OK || !transfer.brought_bytes()) return false;
+  return transfer.status() == kOk || transfer.stated_size() < 0 || transfer.stated_size() == size_of(part);
+}
+
+/// `size`: bytes of the part.
+[[noreturn]] void fail_transfer(const DownloadOptions& options, const Transfer& transfer, CURLcode code,
+                                std::int64_t size) {
+  const long status = transfer.status();
+  if (code == CURLE_OK && status == kOk) throw RemoteError(options.url + ": the server sent an empty file");
+  if (code == CURLE_OK && status != kPartialContent) {
+    throw RemoteError(options.url + ": the server answered with status " + std::to_string(status) + ", expected 200");
+  }
+  std::string what = curl_easy_strerror(code);
+  if (code == CURLE_OK) {
+    const auto whole = transfer.stated_size();
+    what = "the answer ended after " + text::with_thousands(size) +
+           (whole >= 0 ? " of " + text::with_thousands(whole) : "") + " bytes";
+  }
+  throw RemoteError(options.url + ": " + what + (size > 0 ? "; the same command resumes the download" : ""));
+}
+
 /// Connects until the part is complete. `result` counts.
 void fetch_part(const DownloadOptions& options, const fs::path& part, const fs::path& tag, DownloadResult& result) {
   bool had_part = size_of(part) > 0;
@@ -239,7 +284,6 @@ void fetch_part(const DownloadOptions& options, const fs::path& part, const fs::
     if (transfer.interrupted()) {
       throw InterruptedError("download of " + options.url + " stopped; the same command resumes it");
     }
-    if (!transfer.failure().empty()) throw RemoteError(options.url + ": " + transfer.failure());
     if (code == CURLE_OK && transfer.status() == kRangeNotSatisfiable && offset > 0) {
       if (transfer.stated_size() == offset) {  // complete already
         result.resumed = offset;
@@ -250,17 +294,11 @@ void fetch_part(const DownloadOptions& options, const fs::path& part, const fs::
       if (++failures < options.attempts) continue;
     }
     if (had_part || result.connections > 1) result.resumed = transfer.started_at();
-    if (code == CURLE_OK && (transfer.status() == kOk || transfer.status() == kPartialContent)) {
-      if (size_of(part) == 0) throw RemoteError(options.url + ": the server sent an empty file");
-      return;
-    }
-    if (worth_another_connection(code) && size_of(part) > 0 && ++failures < options.attempts) continue;
-    if (code == CURLE_OK) {
-      throw RemoteError(options.url + ": the server answered with status " + std::to_string(transfer.status()) +
-                        ", expected 200");
-    }
-    throw RemoteError(options.url + ": " + curl_easy_strerror(code) +
-                      (size_of(part) > 0 ? "; the same command resumes the download" : ""));
+    if (is_complete(transfer, code, part)) return;
+    const bool cut_short = code == CURLE_OK && transfer.status() == kPartialContent;
+    const bool broken = cut_short || worth_another_connection(code);
+    if (broken && size_of(part) > 0 && ++failures < options.attempts) continue;
+    fail_transfer(options, transfer, code, size_of(part));
   }
 }
 

@@ -72,6 +72,35 @@ TEST_F(Download, GivesUpAfterSomeCutsAndResumesWhenCalledAgain) {
   EXPECT_TRUE(directory_.read("got.zip") == server_.content);
 }
 
+TEST_F(Download, AsksAgainWhereTheServerSendsLessThanTheRest) {
+  directory_.write("got.zip.part", server_.content.substr(0, 60'000));
+  directory_.write("got.zip.part.tag", "\"v1\"");
+  server_.etag = "\"v1\"";
+  server_.longest_range = 50'000;
+  EXPECT_EQ(download(options()).connections, 3);
+  EXPECT_TRUE(directory_.read("got.zip") == server_.content);
+}
+
+TEST_F(Download, DoesNotTakeAnAnswerThatIsTooShortForTheWhole) {
+  directory_.write("got.zip.part", server_.content.substr(0, 60'000));
+  directory_.write("got.zip.part.tag", "\"v1\"");
+  server_.etag = "\"v1\"";
+  server_.longest_range = 10'000;
+  EXPECT_THAT(message_of<RemoteError>([&] { download(options()); }),
+              HasSubstr("the answer ended after 90,000 of 200,000 bytes; the same command resumes the download"));
+  EXPECT_FALSE(exists("got.zip"));
+  EXPECT_EQ(directory_.read("got.zip.part").size(), 90'000U);
+}
+
+TEST_F(Download, DoesNotTakeAnOldPartForAnEmptyAnswer) {
+  directory_.write("got.zip.part", std::string(60'000, 'x'));
+  directory_.write("got.zip.part.tag", "\"old\"");
+  server_.etag = "\"new\"";
+  server_.empty_answers = 1;
+  EXPECT_THAT(message_of<RemoteError>([&] { download(options()); }), HasSubstr("the server sent an empty file"));
+  EXPECT_FALSE(exists("got.zip"));
+}
+
 TEST_F(Download, StartsOverWhereTheServerIgnoresRanges) {
   server_.etag = "\"v1\"";
   server_.honours_ranges = false;
@@ -88,6 +117,18 @@ TEST_F(Download, StartsOverWhereTheFileChangedInBetween) {
   server_.etag = "\"new\"";
   download(options());
   EXPECT_TRUE(directory_.read("got.zip") == server_.content);
+}
+
+TEST_F(Download, NeverLeavesOldBytesUnderANewTag) {
+  // The longest name with which the tag can be read, but not written: the temporary name beside it is longer.
+  const std::string name(246, 'n');
+  directory_.write(name + ".part", std::string(60'000, 'x'));
+  directory_.write(name + ".part.tag", "\"old\"");
+  server_.etag = "\"new\"";
+  auto wanted = options();
+  wanted.target = directory_ / name;
+  EXPECT_THAT(message_of<InternalError>([&] { download(wanted); }), HasSubstr("cannot be written"));
+  EXPECT_EQ(directory_.read(name + ".part"), "") << "the old bytes go before the tag is touched";
 }
 
 TEST_F(Download, DoesNotTrustAPartThatNothingVouchesFor) {
@@ -147,6 +188,11 @@ TEST_F(Download, StopsAtTheSizeLimit) {
   auto wanted = options();
   wanted.maximum_bytes = 50'000;
   EXPECT_THAT(message_of<RemoteError>([&] { download(wanted); }), HasSubstr("larger than 50,000 bytes"));
+}
+
+TEST_F(Download, TellsAFullDiskFromAServerThatFails) {
+  std::filesystem::create_symlink("/dev/full", directory_ / "got.zip.part");
+  EXPECT_THAT(message_of<InternalError>([&] { download(options()); }), HasSubstr("got.zip.part (disk full?)"));
 }
 
 TEST_F(Download, SaysWhenNobodyAnswers) {

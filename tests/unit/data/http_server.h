@@ -20,6 +20,8 @@ class FileServer {
   std::string etag;           ///< sent where not empty
   std::size_t cut_after = 0;  ///< the first connections end after so many bytes of theirs; 0 = never
   std::atomic<int> cuts_left = 0;
+  std::size_t longest_range = 0;       ///< a range that is asked for is answered up to so many bytes; 0 = in full
+  std::atomic<int> empty_answers = 0;  ///< the first answers are good ones without a body
   std::atomic<int> requests = 0;
   std::vector<std::string> ranges;  ///< the Range headers of the requests, in their order
 
@@ -58,6 +60,12 @@ class FileServer {
     ++requests;
     ranges.push_back(request.get_header_value("Range"));
     if (!etag.empty()) response.set_header("ETag", etag);
+    if (empty_answers > 0) {
+      --empty_answers;
+      const_cast<httplib::Request&>(request).ranges.clear();
+      response.set_content("", "application/zip");
+      return;
+    }
     std::size_t begin = 0;
     const auto condition = request.get_header_value("If-Range");
     const bool current = condition.empty() || condition == etag;
@@ -69,16 +77,17 @@ class FileServer {
       return;
     }
     const_cast<httplib::Request&>(request).ranges.clear();  // the library would cut the body once more
+    const std::size_t rest = content.size() - begin;
+    const std::size_t size = begin > 0 && longest_range > 0 ? std::min(longest_range, rest) : rest;
     if (begin > 0) {
       response.status = 206;
-      response.set_header("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(content.size() - 1) +
+      response.set_header("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(begin + size - 1) +
                                                "/" + std::to_string(content.size()));
     }
     const bool cut = cuts_left > 0;
     if (cut) --cuts_left;
     response.set_content_provider(
-        content.size() - begin, "application/zip",
-        [this, begin, cut](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+        size, "application/zip", [this, begin, cut](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
           const std::size_t most = cut ? cut_after - std::min(cut_after, offset) : length;
           if (most == 0) return false;
           return sink.write(content.data() + begin + offset, std::min({length, most, std::size_t{4096}}));
