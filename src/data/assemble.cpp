@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include <llama4rec/error.h>
 
 #include "core/random.h"
 #include "data/source_data.h"
+#include "data/source_text.h"
 
 namespace llama4rec::data {
 namespace {
@@ -186,9 +189,29 @@ CoreMembers k_core(const std::vector<Interaction>& interactions, std::int64_t us
   return members;
 }
 
+void require_one_part_per_pair(const SourceData& source) {
+  if (source.parts.empty()) return;
+  const auto& dataset = source.dataset;
+  const auto grouped = group_by_user(dataset.interactions, dataset.users());
+  constexpr auto kNone = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> last_position(dataset.item_ids.size(), kNone);
+  for (const auto position : grouped.positions) {
+    const auto user = dataset.interactions[position].user;
+    const auto item = dataset.interactions[position].item;
+    const auto before = std::exchange(last_position[at(item)], position);
+    if (before == kNone || dataset.interactions[before].user != user) continue;
+    if (source.parts[before] == source.parts[position]) continue;
+    throw DataError("data set \"" + dataset.name + "\": user \"" + excerpt(dataset.user_ids[at(user)]) +
+                    "\" and item \"" + excerpt(dataset.item_ids[at(item)]) + "\" are in both " +
+                    to_string(source.parts[before]) + " and " + to_string(source.parts[position]) +
+                    ", expected a pair in one part only");
+  }
+}
+
 LoadedData assemble(SourceData source, const AssembleOptions& options) {
   auto& dataset = source.dataset;
   if (dataset.interactions.empty()) throw DataError("data set \"" + dataset.name + "\": there are no interactions");
+  require_one_part_per_pair(source);
   if (dataset.item_titles.empty()) dataset.item_titles.resize(dataset.item_ids.size());
 
   auto grouped = group_by_user(dataset.interactions, dataset.users());

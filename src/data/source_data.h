@@ -31,8 +31,11 @@ struct AssembleOptions {
 /// Makes the data set, in this order: of several interactions of one user with one item the last by time is kept; k-core;
 /// users and items without interactions are dropped; a user's interactions are sorted by timestamp, then by position in the
 /// file, or permuted by the seed and the user's id where there are no timestamps. Users and items keep their source's
-/// order. What was dropped is added to the notices. DataError when nothing is left.
+/// order. What was dropped is added to the notices. DataError when nothing is left or a pair is in two parts.
 LoadedData assemble(SourceData source, const AssembleOptions& options);
+
+/// DataError where a user's pair with an item is in two parts of an explicit split: either choice would change the split.
+void require_one_part_per_pair(const SourceData& source);
 
 /// Users and items of which both sides have at least `core` interactions: the flags that `assemble` keeps by. Removal is
 /// repeated until nothing changes.

@@ -23,6 +23,20 @@ std::string to_string(Task task) {
   return "unknown";
 }
 
+std::string to_string(Part part) {
+  switch (part) {
+    case Part::kTrain:
+      return "train";
+    case Part::kValidation:
+      return "validation";
+    case Part::kTest:
+      return "test";
+    case Part::kUnused:
+      break;
+  }
+  return "unused";
+}
+
 Split Split::leave_one_out(const Dataset& dataset, Task task, float positive_threshold) {
   std::vector<Part> parts(dataset.interactions.size(), Part::kUnused);
   for (UserIndex user = 0; user < dataset.users(); ++user) {

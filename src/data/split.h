@@ -22,6 +22,9 @@ enum class Part : std::uint8_t {
   kTest,
 };
 
+/// "train", "validation", "test" or "unused".
+std::string to_string(Part part);
+
 /// One task's split of one data set. Direct and sequential share the positives (ratings at or above the threshold), rating
 /// uses all. The user's last interaction of the task is the test item, the one before it the validation item, the rest train;
 /// users with fewer than 3 stay in train only.

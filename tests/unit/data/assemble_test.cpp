@@ -53,6 +53,25 @@ TEST(Assemble, KeepsEachRowsAttributesAndPartsWhenOthersAreDropped) {
   EXPECT_EQ(notice(data.dataset, "items without interactions dropped"), 2);
 }
 
+TEST(Assemble, RefusesAPairThatIsInTwoPartsOfAnExplicitSplit) {
+  for (const bool has_timestamps : {true, false}) {
+    auto source = source_of(2, 2, {{1, 0, 5, 9}, {1, 1, 4, 1}, {0, 0, 3, 1}, {1, 0, 5, 2}});
+    source.dataset.has_timestamps = has_timestamps;
+    source.parts = {Part::kTest, Part::kTrain, Part::kTrain, Part::kTrain};
+    EXPECT_THAT(message_of([&] { assemble(source, {}); }),
+                HasSubstr("user \"u1\" and item \"i0\" are in both test and train, expected a pair in one part only"));
+  }
+}
+
+TEST(Assemble, KeepsTheLastOfAPairThatIsRepeatedWithinOnePart) {
+  auto source = source_of(1, 2, {{0, 0, 5, 1}, {0, 0, 4, 2}, {0, 1, 3, 3}});
+  source.parts = {Part::kTrain, Part::kTrain, Part::kTest};
+  const auto data = assemble(source, {});
+  EXPECT_THAT(rows(data.dataset), ElementsAre("u0 i0 4 @2", "u0 i1 3 @3"));
+  EXPECT_THAT(*data.explicit_parts, ElementsAre(Part::kTrain, Part::kTest));
+  EXPECT_EQ(notice(data.dataset, "repeated interactions of a user with an item dropped, the last one kept"), 1);
+}
+
 TEST(Assemble, NotesThatAllRatingsAreEqual) {
   EXPECT_EQ(notice(assemble(source_of(1, 2, {{0, 0, 3, 1}, {0, 1, 3, 2}}), {}).dataset,
                    "interactions, and all of them have the same rating"),
