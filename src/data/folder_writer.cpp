@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "data/exchange_folders.h"
 #include "data/folder.h"
 
 namespace llama4rec::data {
@@ -58,20 +59,6 @@ std::string items_table(const Dataset& dataset) {
   return text;
 }
 
-const char* part_name(Part part) {
-  switch (part) {
-    case Part::kTrain:
-      return "train";
-    case Part::kValidation:
-      return "validation";
-    case Part::kTest:
-      return "test";
-    case Part::kUnused:
-      break;
-  }
-  return "unused";
-}
-
 std::string interactions_table(const SourceData& source) {
   const auto& dataset = source.dataset;
   std::string text = "user\titem\trating";
@@ -86,7 +73,7 @@ std::string interactions_table(const SourceData& source) {
     text += '\t';
     append_number(text, interaction.rating);
     if (dataset.has_timestamps) append_number(text += '\t', interaction.timestamp);
-    if (!source.parts.empty()) (text += '\t') += part_name(source.parts[i]);
+    if (!source.parts.empty()) (text += '\t') += to_string(source.parts[i]);
     text += '\n';
   }
   return text;
@@ -116,7 +103,7 @@ std::string description(const SourceData& source) {
   return json.dump(2) + "\n";
 }
 
-/// A folder beside the target that is removed unless it was moved there.
+/// A folder beside the target that is removed unless it was moved there; with what it was exchanged for.
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const fs::path& target) : path_(target.string() + ".tmp-" + std::to_string(getpid())) {
@@ -181,11 +168,11 @@ void write_folder(const SourceData& source, const fs::path& target, Overwrite ov
     write_file_atomically(temporary.path() / "items.tsv", items_table(source.dataset));
     write_file_atomically(temporary.path() / "interactions.tsv", interactions_table(source));
     write_file_atomically(temporary.path() / "dataset.json", description(source));
-    const fs::path old = folder.string() + ".old-" + std::to_string(getpid());
-    const bool replaces = fs::exists(folder);
-    if (replaces) fs::rename(folder, old);
-    fs::rename(temporary.path(), folder);
-    if (replaces) fs::remove_all(old);
+    if (fs::exists(folder)) {
+      exchange_folders(temporary.path(), folder);
+    } else {
+      fs::rename(temporary.path(), folder);
+    }
   } catch (const fs::filesystem_error& error) {
     throw InternalError("cannot write the data set to " + folder.string() + ": " + error.code().message());
   }
