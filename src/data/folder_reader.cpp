@@ -103,7 +103,6 @@ class Table {
   [[nodiscard]] const Row& row() const { return row_; }
   [[nodiscard]] std::string_view cell(std::size_t column) const { return cells_[column]; }
   [[nodiscard]] std::string text(std::size_t column) const { return unescape_cell(row_, cells_[column]); }
-  [[nodiscard]] std::size_t width() const { return width_; }
   /// Names of the columns behind the leading ones.
   [[nodiscard]] const std::vector<std::string>& more() const { return more_; }
 
@@ -148,6 +147,7 @@ void read_interactions(const SourceText& source, bool has_parts, const IdIndex& 
   std::vector<std::string> columns = {"user", "item", "rating"};
   if (dataset.has_timestamps) columns.emplace_back("timestamp");
   if (has_parts) columns.emplace_back("part");
+  const std::size_t part_column = columns.size() - 1;  // not the table's last: more columns may follow
   Table table(source, columns);
   while (table.next()) {
     const Row& row = table.row();
@@ -164,7 +164,7 @@ void read_interactions(const SourceText& source, bool has_parts, const IdIndex& 
     const auto timestamp =
         dataset.has_timestamps ? parse_number<std::int64_t>(row, table.cell(3), "the timestamp") : std::int64_t{0};
     dataset.interactions.push_back({.user = user, .item = item, .rating = rating, .timestamp = timestamp});
-    if (has_parts) data.parts.push_back(parse_part(row, table.cell(table.width() - 1)));
+    if (has_parts) data.parts.push_back(parse_part(row, table.cell(part_column)));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "data/folder.h"
 
+#include <sstream>
+
 #include <nlohmann/json.hpp>
 
 #include "data_fixtures.h"
@@ -92,6 +94,18 @@ TEST(Folder, KeepsPartsAndTheLackOfTimestamps) {
   EXPECT_EQ(read.parts, source.parts);
   const auto split = load((directory / "set").string(), {}).split(Task::kRating);
   EXPECT_EQ(split.members(Part::kTest).count(), 1);
+}
+
+TEST(Folder, ReadsThePartFromItsOwnColumn) {
+  TemporaryDirectory directory;
+  auto source = awkward();
+  source.parts.assign(source.dataset.interactions.size(), Part::kTest);
+  write_folder(source, directory / "set", Overwrite::kNo);
+  std::istringstream table(directory.read("set/interactions.tsv"));
+  std::string more;
+  for (std::string line; std::getline(table, line);) more += line + (more.empty() ? "\tremark\n" : "\ttrain\n");
+  directory.write("set/interactions.tsv", more);
+  EXPECT_EQ(read_folder(directory / "set").parts, source.parts);
 }
 
 TEST(Folder, IsNeverReplacedUnlessItIsADataSetAndThatWasAskedFor) {
