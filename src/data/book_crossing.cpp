@@ -150,6 +150,16 @@ void read_ratings(const SourceText& source, const OwnedIndex& items, OwnedIndex&
   add_notice(dataset, "users with ratings that are not in BX-Users.csv, kept without attributes", unknown_users);
 }
 
+/// What became of the ratings, by the most frequent reason.
+[[noreturn]] void fail_empty(const SourceText& ratings, const Dataset& dataset) {
+  const auto& notices = dataset.notices;
+  const auto largest =
+      std::max_element(notices.begin(), notices.end(), [](const auto& a, const auto& b) { return a.count < b.count; });
+  if (largest == notices.end()) throw DataError({.file = ratings.name}, "there are no ratings below the header");
+  throw DataError({.file = ratings.name}, "no rating is left, expected rows like \"1\";\"034545104X\";\"5\"; " +
+                                              largest->what + ": " + text::with_thousands(largest->count));
+}
+
 }  // namespace
 
 BookCrossingRow split_book_crossing_row(std::string_view line, std::vector<std::string>& fields, std::size_t& count) {
@@ -207,6 +217,7 @@ SourceData read_book_crossing(const std::filesystem::path& folder) {
   read_books(books, items, dataset);
   read_users(people, users, user_rows, dataset);
   read_ratings(ratings, items, users, dataset);
+  if (dataset.interactions.empty()) fail_empty(ratings, dataset);
   user_rows.resize(dataset.user_ids.size());
   for (auto& row : user_rows) {
     dataset.user_attributes.values[0].push_back(std::move(row.location));

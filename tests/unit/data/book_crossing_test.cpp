@@ -99,6 +99,18 @@ TEST(BookCrossing, DropsAndCountsMalformedRowsByWhatIsWrong) {
   EXPECT_EQ(notice(data.dataset, rows + "with an empty user id"), 1);
 }
 
+TEST(BookCrossing, SaysWhatBecameOfTheRatingsWhereNoneIsLeft) {
+  auto some = files();
+  some["BX-Book-Ratings.csv"] = "\"User-ID\";\"ISBN\";\"Book-Rating\"\n1,01x,5\n2,02,6\n2,01x,7\n\"1\";\"02\";\"0\"\n";
+  EXPECT_THAT(
+      message_of([&] { load_files(some); }),
+      HasSubstr("BX-Book-Ratings.csv: no rating is left, expected rows like \"1\";\"034545104X\";\"5\"; malformed "
+                "rows of BX-Book-Ratings.csv dropped: with the wrong number of fields: 3"));
+  some["BX-Book-Ratings.csv"] = "\"User-ID\";\"ISBN\";\"Book-Rating\"\n";
+  EXPECT_THAT(message_of([&] { load_files(some); }),
+              HasSubstr("BX-Book-Ratings.csv: there are no ratings below the header"));
+}
+
 TEST(BookCrossing, CountsRepeatedBooksAndKeepsTheFirst) {
   auto some = files();
   some["BX-Books.csv"] += "\"02\";\"Other\";\"X\";\"1999\";\"Q\"\n";
