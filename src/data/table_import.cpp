@@ -6,6 +6,7 @@
 #include <cmath>
 #include <deque>
 #include <numeric>
+#include <set>
 
 #include "core/text.h"
 #include "data/column_table.h"
@@ -259,6 +260,31 @@ std::vector<std::filesystem::path> inter_files(const std::filesystem::path& fold
   return files;
 }
 
+bool is_part(const std::filesystem::path& file) {
+  const auto part = file.stem().extension();
+  return part == ".train" || part == ".valid" || part == ".test";
+}
+
+/// FOLDER/NAME of FOLDER/NAME.inter and FOLDER/NAME.train.inter.
+std::filesystem::path stem_of(const std::filesystem::path& file) {
+  const auto name = file.stem();
+  return file.parent_path() / (is_part(file) ? name.stem() : name);
+}
+
+/// The one data set that lies in a folder.
+std::filesystem::path only_stem(const std::filesystem::path& folder) {
+  std::set<std::filesystem::path> stems;
+  for (const auto& file : inter_files(folder)) stems.insert(stem_of(file));
+  if (stems.empty()) {
+    throw DataError({.file = folder.string()}, "the folder holds no .inter file, expected RecBole's atomic files");
+  }
+  if (stems.size() == 1) return *stems.begin();
+  std::vector<std::string> names;
+  for (const auto& stem : stems) names.push_back(stem.filename().string());
+  throw DataError({.file = folder.string()}, "the folder holds .inter files of several data sets (" +
+                                                 text::join(names, ", ") + "), expected the name of one");
+}
+
 }  // namespace
 
 RatingScale parse_rating_scale(const std::string& text) {
@@ -281,24 +307,22 @@ RatingScale parse_rating_scale(const std::string& text) {
 SourceData import_tables(const ImportOptions& options) { return Importer(options).run(); }
 
 bool is_recbole(const std::filesystem::path& path) {
-  return path.extension() == ".inter" || !inter_files(path).empty();
+  std::error_code error;
+  return path.extension() == ".inter" || std::filesystem::is_directory(path, error);
 }
 
 ImportOptions recbole_options(const std::filesystem::path& path, ImportOptions options) {
-  const auto files = path.extension() == ".inter" ? std::vector{path} : inter_files(path);
-  if (files.empty())
-    throw DataError({.file = path.string()}, "there is no .inter file, expected RecBole's atomic files");
-  std::filesystem::path stem = files.front().parent_path() / files.front().stem();
-  for (const char* part : {".train", ".valid", ".test"}) {
-    if (stem.extension() == part) stem.replace_extension();
-  }
+  std::error_code error;
+  const bool is_file = path.extension() == ".inter" && !std::filesystem::is_directory(path, error);
+  const auto stem = is_file ? stem_of(path) : only_stem(path);
   const auto with = [&](const char* ending) { return if_there(stem.string() + ending); };
-  options.train = with(".train.inter");
+  // The parts are taken for the whole or for one of them, not in the place of another file that was named.
+  if (!is_file || is_part(path)) options.train = with(".train.inter");
   if (!options.train.empty()) {
     options.validation = with(".valid.inter");
     options.test = with(".test.inter");
   } else {
-    options.interactions = path.extension() == ".inter" ? path : with(".inter");
+    options.interactions = is_file ? path : with(".inter");
     if (options.interactions.empty()) {
       throw DataError({.file = path.string()},
                       "a part of a split is there, expected " + stem.filename().string() + ".train.inter too");

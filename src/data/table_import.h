@@ -53,10 +53,11 @@ struct ImportOptions {
 SourceData import_tables(const ImportOptions& options);
 
 /// Completes options for RecBole's atomic files: `path` is a folder or a .inter file; NAME.item and NAME.user are taken where
-/// they are there, and NAME.train.inter, NAME.valid.inter and NAME.test.inter as explicit parts. DataError without any.
+/// they are there. NAME.train.inter, NAME.valid.inter and NAME.test.inter are explicit parts of a folder, or where `path` is one
+/// of them. DataError for a folder without a .inter file or with those of several data sets.
 ImportOptions recbole_options(const std::filesystem::path& path, ImportOptions options);
 
-/// Whether a path looks like RecBole's: a .inter file or a folder that holds one.
+/// Whether a path can only be RecBole's: a .inter file or a folder.
 bool is_recbole(const std::filesystem::path& path);
 
 }  // namespace llama4rec::data

@@ -223,13 +223,34 @@ TEST_F(Recbole, TakesItsSplitFilesAsExplicitParts) {
   EXPECT_GE(split.validation(0), 0);
 }
 
+TEST_F(Recbole, TakesANamedFileAndNotThePartsBesideIt) {
+  const std::string header = "user_id:token\titem_id:token\n";
+  directory_.write("ml/ml.train.inter", header + "1\ta\n");
+  directory_.write("ml/ml.test.inter", header + "1\tb\n");
+  const auto named = import_tables(recbole_options(directory_ / "ml/ml.inter", {}));
+  EXPECT_TRUE(named.parts.empty());
+  EXPECT_THAT(rows(named.dataset), ElementsAre("1 8 5 @5", "1 7 4 @10"));
+  for (const char* path : {"ml/ml.train.inter", "ml/ml.test.inter", "ml"}) {
+    EXPECT_EQ(import_tables(recbole_options(directory_ / path, {})).parts.size(), 2U) << path;
+  }
+}
+
+TEST_F(Recbole, RefusesAFolderWithSeveralDataSets) {
+  directory_.write("ml/other.train.inter", "user_id:token\titem_id:token\n1\ta\n");
+  EXPECT_THAT(
+      message_of([&] { recbole_options(directory_ / "ml", {}); }),
+      HasSubstr("ml: the folder holds .inter files of several data sets (ml, other), expected the name of one"));
+  EXPECT_EQ(import_tables(recbole_options(directory_ / "ml/ml.inter", {})).dataset.size(), 2);
+}
+
 TEST_F(Recbole, RefusesHeadersWithoutTypesAndFoldersWithoutInteractions) {
   directory_.write("bad/x.inter", "user_id\titem_id\n1\t2\n");
   EXPECT_THAT(message_of([&] { import_tables(recbole_options(directory_ / "bad", {})); }),
               HasSubstr("x.inter:1:1: the header's field is \"user_id\", expected NAME:TYPE"));
   directory_.write("none/x.item", "item_id:token\n1\n");
-  EXPECT_FALSE(is_recbole(directory_ / "none"));
-  EXPECT_THAT(message_of([&] { recbole_options(directory_ / "none", {}); }), HasSubstr("there is no .inter file"));
+  ASSERT_TRUE(is_recbole(directory_ / "none")) << "a folder is never one table";
+  EXPECT_THAT(message_of([&] { recbole_options(directory_ / "none", {}); }),
+              HasSubstr("none: the folder holds no .inter file, expected RecBole's atomic files"));
 }
 
 }  // namespace
