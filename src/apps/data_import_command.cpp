@@ -22,7 +22,6 @@ struct ImportArguments {
   std::string users;
   std::string rating_scale;
   std::string out;
-  double positive_threshold = -1;
   bool no_quotes = false;
   bool overwrite = false;
   data::ImportOptions options;
@@ -47,7 +46,6 @@ data::ImportOptions complete(const ImportArguments& arguments) {
   if (!arguments.time_column.empty()) options.timestamp_column = arguments.time_column;
   if (!arguments.title_column.empty()) options.title_column = arguments.title_column;
   if (!arguments.rating_scale.empty()) options.scale = data::parse_rating_scale(arguments.rating_scale);
-  if (arguments.positive_threshold >= 0) options.positive_threshold = arguments.positive_threshold;
   return data::is_recbole(options.interactions) ? data::recbole_options(options.interactions, options) : options;
 }
 
@@ -105,7 +103,7 @@ void add_data_import(CLI::App& data, Context& context) {
   command->add_flag("--no-quotes", arguments->no_quotes, "Quotes are ordinary characters");
   command->add_flag("--latin1", options.latin1, "The files are latin-1 instead of UTF-8");
   command->add_option("--rating-scale", arguments->rating_scale, "MINIMUM:MAXIMUM[:STEP] (default: from the ratings)");
-  command->add_option("--positive-threshold", arguments->positive_threshold,
+  command->add_option("--positive-threshold", options.positive_threshold,
                       "Lowest positive rating (default: three quarters up the scale)");
   command->add_option("--item-noun", options.item_noun, "What prompts call an item")->capture_default_str();
   command->add_option("--name", options.name, "The data set's name")->capture_default_str();

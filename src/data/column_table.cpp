@@ -31,6 +31,7 @@ ColumnTable::ColumnTable(const std::filesystem::path& file, const std::string& e
 
 void ColumnTable::read_header(bool typed) {
   if (!reader_->next()) throw DataError({.file = source_.name}, "there is no header line");
+  header_line_ = reader_->line();
   for (std::size_t i = 0; i < reader_->fields().size(); ++i) {
     std::string name(text::trim(reader_->fields()[i]));
     bool sequence = false;
@@ -59,9 +60,9 @@ std::optional<std::size_t> ColumnTable::find(const std::string& column) const {
 
 std::size_t ColumnTable::require(const std::string& column, const char* option) const {
   if (const auto found = find(column)) return *found;
-  throw DataError({.file = source_.name, .line = 1}, "there is no column \"" + excerpt(column) + "\", found " +
-                                                         text::join(names_, ", ") + " (name it by " + option +
-                                                         ", and see --separator)");
+  throw DataError({.file = source_.name, .line = header_line_},
+                  "there is no column \"" + excerpt(column) + "\", found " + text::join(names_, ", ") +
+                      " (name it by " + option + ", and see --separator)");
 }
 
 bool ColumnTable::next() {

@@ -34,6 +34,7 @@ class ColumnTable {
   [[nodiscard]] double number(std::size_t column, const char* what) const;
   [[noreturn]] void fail(std::size_t column, const std::string& message) const { reader_->fail(column, message); }
   [[nodiscard]] const SourceText& source() const { return source_; }
+  [[nodiscard]] std::size_t header_line() const { return header_line_; }
 
  private:
   void read_header(bool typed);
@@ -42,6 +43,7 @@ class ColumnTable {
   std::unique_ptr<DelimitedReader> reader_;
   std::vector<std::string> names_;
   std::vector<bool> sequences_;
+  std::size_t header_line_ = 0;  // empty lines may stand before it
 };
 
 }  // namespace llama4rec::data

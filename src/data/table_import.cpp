@@ -1,5 +1,7 @@
 #include "data/table_import.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -56,6 +58,7 @@ class Importer {
   explicit Importer(const ImportOptions& options) : options_(options) {}
 
   SourceData run() {
+    check_threshold();
     auto& dataset = source_.dataset;
     dataset.name = options_.name;
     dataset.item_noun = options_.item_noun;
@@ -78,12 +81,20 @@ class Importer {
     for (auto& column : dataset.item_attributes.values) column.resize(items_.size());
     for (auto& column : dataset.user_attributes.values) column.resize(users_.size());
     finish_interactions();
+    require_one_part_per_pair(source_);
     set_scale();
     dataset.source_hash = hash();
     return std::move(source_);
   }
 
  private:
+  void check_threshold() const {
+    if (!options_.positive_threshold) return;
+    const double threshold = *options_.positive_threshold;
+    if (std::isfinite(threshold) && threshold >= 0) return;
+    throw UsageError(fmt::format("--positive-threshold: found {}, expected a number of at least 0", threshold));
+  }
+
   ColumnTable& open(const std::filesystem::path& file, const std::string& expected) {
     return tables_.emplace_back(file, expected, options_);
   }
@@ -145,7 +156,7 @@ class Importer {
     const auto time = optional_column(table, options_.timestamp_column, "timestamp", "--time-column");
     if (files_ > 0 && (rating.has_value() != has_ratings_ || time.has_value() != has_times_)) {
       throw DataError(
-          {.file = table.source().name, .line = 1},
+          {.file = table.source().name, .line = table.header_line()},
           "the rating or timestamp column is in some of the parts only, expected the same columns in all of them");
     }
     has_ratings_ = rating.has_value();
@@ -196,18 +207,27 @@ class Importer {
 
   void set_scale() {
     auto& dataset = source_.dataset;
-    if (!has_ratings_) {
-      dataset.rating_minimum = dataset.rating_maximum = dataset.rating_step = 1;
-      source_.positive_threshold = options_.positive_threshold.value_or(0);
-      return;
-    }
-    const auto scale = options_.scale ? *options_.scale : observed_scale();
+    const auto scale = rating_scale();
     dataset.rating_minimum = scale.minimum;
     dataset.rating_maximum = scale.maximum;
     dataset.rating_step = scale.step;
+    const auto threshold = options_.positive_threshold;
+    if (threshold && static_cast<float>(*threshold) > scale.maximum) {
+      throw UsageError(fmt::format("--positive-threshold: found {}, expected at most {}, the highest rating",
+                                   *threshold, scale.maximum));
+    }
+    source_.positive_threshold = threshold.value_or(has_ratings_ ? three_quarters_up(scale) : 0);
+  }
+
+  [[nodiscard]] RatingScale rating_scale() const {
+    if (!has_ratings_) return {.minimum = 1, .maximum = 1, .step = 1};
+    return options_.scale ? *options_.scale : observed_scale();
+  }
+
+  static double three_quarters_up(const RatingScale& scale) {
     constexpr double kShare = 0.75;
     const double steps = std::ceil((scale.maximum - scale.minimum) * kShare / scale.step - 1e-6);
-    source_.positive_threshold = options_.positive_threshold.value_or(scale.minimum + steps * scale.step);
+    return scale.minimum + steps * scale.step;
   }
 
   [[nodiscard]] RatingScale observed_scale() const {

@@ -49,7 +49,8 @@ struct ImportOptions {
 };
 
 /// Reads the tables. Items and users of the interactions that are not in their files stay, without a title or attributes,
-/// and are counted in the notices. DataError with file, line and column for anything malformed.
+/// and are counted in the notices. DataError with file, line and column for anything malformed; UsageError for a positive
+/// threshold that is no number from 0 to the highest rating.
 SourceData import_tables(const ImportOptions& options);
 
 /// Completes options for RecBole's atomic files: `path` is a folder or a .inter file; NAME.item and NAME.user are taken where

@@ -1,5 +1,8 @@
 #include "data/table_import.h"
 
+#include <cmath>
+#include <limits>
+
 #include "data/delimited.h"
 #include "data/folder.h"
 #include "data_fixtures.h"
@@ -146,6 +149,40 @@ TEST_F(Import, TakesExplicitParts) {
   EXPECT_EQ(split.test(1), -1);
   wanted.test = directory_.write("d.csv", "user_id,item_id,rating\nu,4,5\n");
   EXPECT_THAT(message_of([&] { import_tables(wanted); }), HasSubstr("expected the same columns in all of them"));
+}
+
+TEST_F(Import, RefusesAPairThatIsInTwoParts) {
+  ImportOptions wanted;
+  wanted.train = directory_.write("a.csv", "user_id,item_id\nu,1\nv,2\n");
+  wanted.test = directory_.write("b.csv", "user_id,item_id\nv,2\n");
+  EXPECT_THAT(message_of([&] { import_tables(wanted); }),
+              HasSubstr("user \"v\" and item \"2\" are in both train and test"));
+}
+
+TEST_F(Import, RefusesThresholdsThatNoRatingCanBeMeasuredBy) {
+  auto wanted = options("user_id,item_id,rating\na,x,3\na,y,5\n");
+  for (const double threshold : {std::nan(""), -1.0, -0.5, std::numeric_limits<double>::infinity()}) {
+    wanted.positive_threshold = threshold;
+    EXPECT_THAT(message_of<UsageError>([&] { import_tables(wanted); }), HasSubstr("--positive-threshold: found "))
+        << threshold;
+  }
+  wanted.positive_threshold = 99;
+  EXPECT_THAT(message_of<UsageError>([&] { import_tables(wanted); }),
+              HasSubstr("--positive-threshold: found 99, expected at most 5, the highest rating"));
+  for (const double threshold : {0.0, 5.0}) {
+    wanted.positive_threshold = threshold;
+    EXPECT_EQ(import_tables(wanted).positive_threshold, threshold);
+  }
+}
+
+TEST_F(Import, TakesRatingsBelowZero) {
+  const auto source = import_tables(options("user_id,item_id,rating\na,x,-5\na,y,-1\n"));
+  EXPECT_EQ(source.dataset.rating_maximum, -1);
+  EXPECT_EQ(source.positive_threshold, -2);
+}
+
+TEST_F(Import, NamesTheHeadersLineBehindEmptyLines) {
+  EXPECT_THAT(failure("\n\nuser,item\na,b\n"), HasSubstr("x.csv:3: there is no column \"user_id\""));
 }
 
 TEST_F(Import, NamesThePlaceOfWhatIsWrong) {
