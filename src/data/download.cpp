@@ -148,7 +148,7 @@ class Transfer {
     const auto slash = value.rfind('/');
     const auto number = [](std::string_view digits) {
       std::int64_t result = -1;
-      const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), result).ptr;
+      const char* end = std::from_chars(digits.data(), digits.data() + digits.size(), result).ptr;
       return end == digits.data() ? std::int64_t{-1} : result;
     };
     if (slash == std::string_view::npos || !value.starts_with("bytes ")) return;

@@ -12,8 +12,8 @@ namespace llama4rec::data {
 enum class Overwrite { kNo, kYes };
 
 /// Writes dataset.json, users.tsv, items.tsv and interactions.tsv; the folder appears whole or not at all. UsageError where
-/// `folder` exists and may not be replaced (a folder that holds no data set of ours is never replaced).
-void write_folder(const SourceData& source, const std::filesystem::path& folder, Overwrite overwrite);
+/// `target` exists and may not be replaced (a folder that holds no data set of ours is never replaced).
+void write_folder(const SourceData& source, const std::filesystem::path& target, Overwrite overwrite);
 
 /// Reads what `write_folder` wrote. DataError with file, line and column for anything else, also where rows are missing.
 SourceData read_folder(const std::filesystem::path& folder);

@@ -58,7 +58,7 @@ inline void write_files(const TemporaryDirectory& directory, const Files& files)
 
 /// The message of the error that a call throws; empty where it throws none.
 template <class Exception = DataError, class Call>
-std::string message_of(Call&& call) {
+std::string message_of(const Call& call) {
   try {
     call();
   } catch (const Exception& error) {

@@ -9,7 +9,6 @@
 namespace llama4rec::data {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::vector<std::string> awkward_titles() {
