@@ -9,6 +9,11 @@
 #include "core/text.h"
 
 namespace llama4rec::apps {
+namespace {
+
+constexpr const char* kTrainingState = "training.safetensors";
+
+}  // namespace
 
 llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::TrainingSource& source,
                                          const llm::TrainingOptions& options, std::uint64_t seed,
@@ -17,7 +22,7 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
   Progress progress("training", options.epochs, "epochs");
-  llm::TrainingHooks hooks{.checkpoint = folder / "training.safetensors"};
+  llm::TrainingHooks hooks{.checkpoint = folder / kTrainingState};
   hooks.on_step = [&](const llm::TrainingStep& step) {
     progress.set(step.epoch);
     progress.note(fmt::format("step {} of {}, loss {:.3f}, {} tokens/s", step.step, step.steps, step.loss,
@@ -31,6 +36,7 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
 void report_training(const Context& context, const llm::EmbeddedLlm& model, const llm::TrainingSummary& summary,
                      const std::string& folder) {
   model.save(folder);
+  std::filesystem::remove(std::filesystem::path(folder) / kTrainingState);
   const double rate = summary.seconds > 0 ? static_cast<double>(summary.tokens) / summary.seconds : 0;
   if (context.json) {
     Context::print_json({{"model", folder},

@@ -11,7 +11,8 @@
 
 namespace llama4rec::apps {
 
-/// Trains with a bar that shows loss and tokens per second; keeps the run resumable in `folder`/training.safetensors.
+/// Trains with a bar that shows loss and tokens per second; keeps the run resumable in `folder`/training.safetensors, until
+/// `report_training` has saved the model there.
 llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::TrainingSource& source,
                                          const llm::TrainingOptions& options, std::uint64_t seed,
                                          const std::filesystem::path& folder);

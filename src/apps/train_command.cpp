@@ -1,5 +1,8 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -39,6 +42,7 @@ struct TrainResult {
   std::uint64_t seed = 0;
   FitSummary fit;
   double evaluation_seconds = 0;
+  std::size_t test_users = 0;
   std::map<std::string, double> validation;
   std::map<std::string, double> test;
 };
@@ -78,6 +82,7 @@ TrainResult train_top_k(const TrainJob& job, std::uint64_t seed) {
   const auto part = on(Part::kTest);
   const auto test = pipeline::evaluate_top_k(*model, part, job.cutoffs);
   result.test = test.metrics;
+  result.test_users = part.users.size();
   result.evaluation_seconds = test.seconds;
   if (!job.flags.save.empty()) model->save(job.flags.save);
   if (!job.flags.dump_rankings.empty()) {
@@ -98,6 +103,7 @@ TrainResult train_rating(const TrainJob& job, std::uint64_t seed) {
   const auto part = on(Part::kTest);
   const auto test = pipeline::evaluate_rating(*model, part);
   result.test = test.metrics;
+  result.test_users = part.users.size();
   result.evaluation_seconds = test.seconds;
   if (!job.flags.save.empty()) model->save(job.flags.save);
   if (!job.flags.dump_predictions.empty()) {
@@ -132,6 +138,7 @@ ordered_json describe(const TrainJob& job, const TrainResult& result) {
           {"synthetic", job.loaded.dataset.synthetic},
           {"protocol", job.options.protocol},
           {"population", job.options.users},
+          {"test_users", result.test_users},
           {"seed", result.seed},
           {"epochs", result.fit.epochs},
           {"best_epoch", result.fit.best_epoch},
@@ -184,9 +191,10 @@ void print_row(const std::string& label, const ordered_json& metrics, bool sprea
 
 void print_table(const TrainJob& job, const std::vector<TrainResult>& results) {
   const bool spreads = results.size() > 1;
-  std::cout << fmt::format("{} on {}{}, {} recommendation, {} protocol, {} users\n", job.info.title,
+  std::cout << fmt::format("{} on {}{}, {} recommendation, {} protocol, {} users: {}\n", job.info.title,
                            job.loaded.dataset.name, job.loaded.dataset.synthetic ? " (synthetic)" : "",
-                           data::to_string(job.split.task()), job.options.protocol, job.options.users);
+                           data::to_string(job.split.task()), job.options.protocol, job.options.users,
+                           results.front().test_users);
   for (const auto& result : results) {
     std::cout << fmt::format("seed {}: {} epochs, best {}, {:.2f} s training, {:.4f} s per epoch\n", result.seed,
                              result.fit.epochs, result.fit.best_epoch, result.fit.train_seconds,
@@ -202,6 +210,20 @@ void print_table(const TrainJob& job, const std::vector<TrainResult>& results) {
   row("test", &TrainResult::test);
 }
 
+/// Before hours of training, not after them.
+void check_writable(const std::string& flag, const std::string& file) {
+  if (file.empty()) return;
+  const auto folder = std::filesystem::absolute(file).parent_path();
+  if (std::filesystem::is_directory(file))
+    throw UsageError(fmt::format("{}: {} is a folder, expected a file", flag, file));
+  if (!std::filesystem::is_directory(folder)) {
+    throw UsageError(fmt::format("{}: there is no folder {} to write {} into", flag, folder.string(), file));
+  }
+  if (access(folder.c_str(), W_OK) != 0) {
+    throw UsageError(fmt::format("{}: the folder {} cannot be written", flag, folder.string()));
+  }
+}
+
 void check(const TrainFlags& flags, const recommenders::RecommenderInfo& info) {
   const bool rating = info.kind == recommenders::RecommenderKind::kRating;
   if (rating && !flags.dump_rankings.empty()) {
@@ -214,6 +236,9 @@ void check(const TrainFlags& flags, const recommenders::RecommenderInfo& info) {
   if (flags.repeats > 1 && writes) {
     throw UsageError("--repeats: files are written for one seed; leave out --save and --dump-..., or use --repeats 1");
   }
+  check_writable("--save", flags.save);
+  check_writable("--dump-rankings", flags.dump_rankings);
+  check_writable("--dump-predictions", flags.dump_predictions);
 }
 
 void train(Context& context, const TrainFlags& flags) {

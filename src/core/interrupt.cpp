@@ -43,8 +43,8 @@ void install_interrupt_handlers() {
 
 bool interrupt_requested() { return requested_stop.load(std::memory_order_relaxed); }
 
-void throw_if_interrupted(const std::string& where) {
-  if (interrupt_requested()) throw InterruptedError("interrupted " + where + "; the same command resumes");
+void throw_if_interrupted(const std::string& where, const std::string& next) {
+  if (interrupt_requested()) throw InterruptedError("interrupted " + where + "; the same command " + next);
 }
 
 void request_interrupt(bool requested) { requested_stop.store(requested); }

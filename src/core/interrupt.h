@@ -9,8 +9,9 @@ namespace llama4rec {
 void install_interrupt_handlers();
 /// A stop was asked for.
 [[nodiscard]] bool interrupt_requested();
-/// InterruptedError naming `where` if a stop was asked for. Call it only where the work can be resumed.
-void throw_if_interrupted(const std::string& where);
+/// InterruptedError naming `where` if a stop was asked for, and what the same command does next. Call it where stopping loses nothing
+/// that is stored.
+void throw_if_interrupted(const std::string& where, const std::string& next = "resumes");
 /// For tests.
 void request_interrupt(bool requested);
 

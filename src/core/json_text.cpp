@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "llama4rec/error.h"
+#include <llama4rec/error.h>
 
 namespace llama4rec {
 namespace {

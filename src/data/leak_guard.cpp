@@ -113,6 +113,13 @@ void LeakGuard::admit_training_text(Phase phase, const Provenance& text) const {
   if (phase == Phase::kPretraining) refuse_common(phase, text, instruction_targets_, "an instruction's target");
 }
 
+void LeakGuard::admit_language_model(Phase phase, const Provenance& model) const {
+  refuse_common(phase, model, held_out_, "held out by one of the tasks");
+  if (phase == Phase::kPretraining || phase == Phase::kInstructionTuning) {
+    refuse_common(phase, model, instruction_targets_, "an instruction's target");
+  }
+}
+
 void LeakGuard::refuse_common(Phase phase, const Provenance& thing, const InteractionSet& forbidden,
                               const std::string& why) const {
   const InteractionIndex common = thing.interactions.first_common(forbidden);

@@ -45,6 +45,9 @@ class LeakGuard {
   void admit_label(Phase phase, const Split& task, UserIndex user, InteractionIndex label) const;
   /// A language model's training text as a whole (pre-training and instructions), before it is used for anything.
   void admit_training_text(Phase phase, const Provenance& text) const;
+  /// A trained language model that is tuned further or asked: whatever the phase, it has read nothing that a task holds out; before
+  /// instruction tuning no instruction's target either.
+  void admit_language_model(Phase phase, const Provenance& model) const;
 
   /// Every task's validation and test interactions.
   [[nodiscard]] const InteractionSet& held_out() const { return held_out_; }

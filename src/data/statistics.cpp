@@ -22,6 +22,9 @@ TaskStatistics describe(const Dataset& dataset, const Split& split, std::string 
   task.train = split.members(Part::kTrain).count();
   task.validation = split.members(Part::kValidation).count();
   task.test = split.members(Part::kTest).count();
+  for (UserIndex user = 0; user < dataset.users(); ++user) {
+    if (split.test(user) < 0) ++task.train_only_users;
+  }
   std::vector<bool> seen(dataset.item_ids.size(), false);
   for (const auto& history : split.train_histories()) {
     for (const ItemIndex item : history) seen[static_cast<std::size_t>(item)] = true;
@@ -121,11 +124,11 @@ std::string to_table(const DatasetStatistics& statistics) {
                {"items whose title occurs before", count(statistics.repeated_titles)},
                {"items without a title", count(statistics.empty_titles)}},
               false);
-  std::vector<std::vector<std::string>> tasks = {
-      {"task", "train", "validation", "test", "test items not in train", "test and validation at one time"}};
+  std::vector<std::vector<std::string>> tasks = {{"task", "train", "validation", "test", "users in train only",
+                                                  "test items not in train", "test and validation at one time"}};
   for (const auto& task : statistics.tasks) {
     tasks.push_back({task.task, count(task.train), count(task.validation), count(task.test),
-                     count(task.unseen_test_items), count(task.tied_users)});
+                     count(task.train_only_users), count(task.unseen_test_items), count(task.tied_users)});
   }
   text += "\n" + aligned(tasks, true);
   if (!statistics.notices.empty()) {
@@ -157,6 +160,7 @@ nlohmann::ordered_json to_json(const DatasetStatistics& statistics) {
                              {"train", task.train},
                              {"validation", task.validation},
                              {"test", task.test},
+                             {"train_only_users", task.train_only_users},
                              {"unseen_test_items", task.unseen_test_items},
                              {"tied_users", task.tied_users}});
   }

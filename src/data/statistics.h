@@ -17,6 +17,7 @@ struct TaskStatistics {
   std::int64_t train = 0;
   std::int64_t validation = 0;
   std::int64_t test = 0;               ///< equal to the number of users with a test item
+  std::int64_t train_only_users = 0;   ///< users with too few interactions for a test item
   std::int64_t unseen_test_items = 0;  ///< test interactions whose item is not in train
   std::int64_t tied_users = 0;         ///< users whose validation and test interaction share a timestamp
 };

@@ -1,6 +1,7 @@
 #include "llm/attention.h"
 
 #include <ATen/Parallel.h>
+#include <torch/autograd.h>
 
 #include <algorithm>
 #include <cstring>

@@ -161,7 +161,7 @@ class BatchDecoder {
       cache.copy_path(static_cast<std::int64_t>(i), pass.cache, generating[i].tree, generating[i].prepared->path);
     }
     const auto states = pass.states.index_select(0, torch::tensor(last, torch::kInt64).to(model_.device()));
-    generate(model_, std::move(cache), states, std::move(lengths), std::move(continuations));
+    generate(model_, tokenizer_.vocabulary(), std::move(cache), states, std::move(lengths), std::move(continuations));
     for (auto& item : generating) finish(item);
   }
 
@@ -231,7 +231,7 @@ std::vector<Completion> complete_requests(const Transformer& model, const Tokeni
   const auto groups = plan(prepared, options.share_prefixes);
   BatchDecoder decoder(model, tokenizer, options);
   // As many batches at a time as there are threads, each computed by one: cheaper than operators that share the threads. What
-  // is in a batch, and so its rounding, does not depend on their number.
+  // is in a batch does not depend on their number; the rounding of a last, lone batch may, for its products share the threads.
   const auto threads = model.device().is_cpu() ? static_cast<std::size_t>(at::get_num_threads()) : std::size_t{1};
   std::int64_t answered = 0;
   for (std::size_t begin = 0; begin < groups.size();) {
@@ -264,7 +264,8 @@ std::vector<Completion> complete_requests(const Transformer& model, const Tokeni
   return completions;
 }
 
-GeneratedTokens generate_tokens(const Transformer& model, std::span<const Token> prompt, std::int64_t maximum) {
+GeneratedTokens generate_tokens(const Transformer& model, std::int64_t vocabulary, std::span<const Token> prompt,
+                                std::int64_t maximum) {
   if (maximum < 1) throw UsageError(fmt::format("{} new tokens asked for, expected at least 1", maximum));
   check_tokens(prompt, maximum, model.config());
   const torch::NoGradGuard no_grad;
@@ -272,7 +273,7 @@ GeneratedTokens generate_tokens(const Transformer& model, std::span<const Token>
   KeyValueCache cache(model.config(), 1, length + maximum, model.device());
   const auto states = model.read_on(single_row(prompt, model.device()), cache);
   FreeContinuation continuation(static_cast<Token>(model.config().end_token), maximum);
-  generate(model, std::move(cache), states.narrow(0, length - 1, 1), {length}, {&continuation});
+  generate(model, vocabulary, std::move(cache), states.narrow(0, length - 1, 1), {length}, {&continuation});
   return std::move(continuation.result);
 }
 

@@ -37,9 +37,10 @@ struct GeneratedTokens {
   bool ended = false;                     ///< by the end token, not by the limit
 };
 
-/// Greedy until the end token or `maximum` tokens. UsageError for tokens outside the vocabulary, no tokens, or more than the
+/// Greedy until the end token or `maximum` tokens, choosing among the first `vocabulary` tokens. UsageError for tokens outside the vocabulary, no tokens, or more than the
 /// context holds together.
-GeneratedTokens generate_tokens(const Transformer& model, std::span<const Token> prompt, std::int64_t maximum);
+GeneratedTokens generate_tokens(const Transformer& model, std::int64_t vocabulary, std::span<const Token> prompt,
+                                std::int64_t maximum);
 
 /// log P(token | tokens before it), one per token after the first. Errors as above.
 std::vector<double> score_token_sequence(const Transformer& model, std::span<const Token> tokens);

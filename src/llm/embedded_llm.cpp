@@ -57,10 +57,7 @@ TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingO
                                    const TrainingHooks& hooks) {
   const auto start = fingerprint();
   state_->fingerprint.clear();
-  auto summary = train_model(state_->transformer, state_->tokenizer, start, source, options, seed, hooks);
-  std::error_code ignored;  // a leftover is recognised by its key
-  if (!hooks.checkpoint.empty()) std::filesystem::remove(hooks.checkpoint, ignored);
-  return summary;
+  return train_model(state_->transformer, state_->tokenizer, start, source, options, seed, hooks);
 }
 
 double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {
@@ -108,7 +105,7 @@ std::vector<std::int32_t> EmbeddedLlm::encode(const PromptText& prompt) const {
 }
 
 Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens) {
-  auto generated = generate_tokens(state_->transformer, tokens, maximum_tokens);
+  auto generated = generate_tokens(state_->transformer, state_->tokenizer.vocabulary(), tokens, maximum_tokens);
   auto text = decode(generated.tokens);
   return {.tokens = std::move(generated.tokens),
           .text = std::move(text),

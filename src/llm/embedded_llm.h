@@ -76,7 +76,7 @@ struct TrainingSummary {
 struct TrainingHooks {
   std::function<void(const TrainingStep&)> on_step;
   /// Where not empty: the state (weights, optimiser, position) is kept here after every epoch and an interrupted run goes
-  /// on from it; removed at the end. Losses and weights equal the uninterrupted run's bit by bit on the same machine and threads.
+  /// on from it; the caller removes it when the model is saved. Losses and weights equal the uninterrupted run's bit by bit on the same machine and threads.
   std::filesystem::path checkpoint;
   std::vector<TrainingText> validation;
 };

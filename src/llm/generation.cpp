@@ -17,8 +17,8 @@ Tensor index_tensor(const std::vector<std::int64_t>& values, const torch::Device
   return torch::tensor(values, torch::kInt64).to(device);
 }
 
-/// The best allowed token of each sequence. Only the logits of allowed tokens are computed where they are few.
-std::vector<Choice> choose(const Transformer& model, const Tensor& states,
+/// The best allowed token of each sequence, of the first `vocabulary` ones where anything goes. Only the logits of allowed tokens are computed where they are few.
+std::vector<Choice> choose(const Transformer& model, const Tensor& states, std::int64_t vocabulary,
                            const std::vector<Continuation*>& continuations) {
   const auto x = model.normalized(states);
   std::vector<Choice> choices(continuations.size());
@@ -54,7 +54,7 @@ std::vector<Choice> choose(const Transformer& model, const Tensor& states,
     const auto width = log_probabilities.size(1);
     for (std::size_t i = 0; i < free_rows.size(); ++i) {
       const float* row = log_probabilities.data_ptr<float>() + static_cast<std::int64_t>(i) * width;
-      const auto at = std::max_element(row, row + width) - row;
+      const auto at = std::max_element(row, row + std::min(width, vocabulary)) - row;
       choices[static_cast<std::size_t>(free_rows[i])] = {.token = static_cast<Token>(at),
                                                          .log_probability = static_cast<double>(row[at])};
     }
@@ -101,11 +101,11 @@ void keep_rows(KeyValueCache& cache, const std::vector<std::int64_t>& rows) {
 
 }  // namespace
 
-void generate(const Transformer& model, KeyValueCache cache, Tensor states, std::vector<std::int64_t> lengths,
-              std::vector<Continuation*> continuations) {
+void generate(const Transformer& model, std::int64_t vocabulary, KeyValueCache cache, Tensor states,
+              std::vector<std::int64_t> lengths, std::vector<Continuation*> continuations) {
   const torch::NoGradGuard no_grad;
   while (!continuations.empty()) {
-    const auto choices = choose(model, states, continuations);
+    const auto choices = choose(model, states, vocabulary, continuations);
     std::vector<std::vector<Token>> chunks;
     std::vector<std::int64_t> going;
     for (std::size_t i = 0; i < continuations.size(); ++i) {

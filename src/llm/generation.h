@@ -24,8 +24,9 @@ class Continuation {
 
 /// Runs all continuations to their ends, greedily; equal logits: the smaller token. `states` [sequences, hidden] are those
 /// behind the prompts' last tokens (before the last norm), `lengths` the tokens in each row of the cache, whose capacity must hold
-/// the longest sequence and the longest chunk behind it.
-void generate(const Transformer& model, KeyValueCache cache, torch::Tensor states, std::vector<std::int64_t> lengths,
-              std::vector<Continuation*> continuations);
+/// the longest sequence and the longest chunk behind it. Where anything goes, one of the first `vocabulary` tokens is chosen: a model's
+/// matrices may have rows behind the tokeniser's last piece.
+void generate(const Transformer& model, std::int64_t vocabulary, KeyValueCache cache, torch::Tensor states,
+              std::vector<std::int64_t> lengths, std::vector<Continuation*> continuations);
 
 }  // namespace llama4rec::llm

@@ -1,7 +1,9 @@
 #include "llm/layers.h"
 
 #include <ATen/Parallel.h>
+#include <torch/autograd.h>
 
+#include <atomic>
 #include <vector>
 
 #include "llm/simd_math.h"
@@ -14,7 +16,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-thread_local int composed_depth = 0;
+std::atomic<int> composed_depth = 0;  // of the process: training shares its shards over threads
 
 constexpr std::int64_t kRowGrain = 64;
 

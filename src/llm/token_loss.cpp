@@ -1,5 +1,6 @@
 // The output layer in blocks of rows; declared in llm/layers.h.
 #include <ATen/Parallel.h>
+#include <torch/autograd.h>
 
 #include <algorithm>
 #include <vector>
@@ -56,10 +57,10 @@ double softmax_gradient(Tensor& logits, const Tensor& targets, float factor) {
 /// x [n, hidden], head [vocabulary, hidden], targets [n] -> mean loss. Both gradients are computed in the forward pass, where the
 /// probabilities of a block are at hand, and only scaled in the backward pass.
 struct TokenLoss : Function<TokenLoss> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets,
+                        bool learning) {
     const auto rows = x.size(0);
     const auto block = block_rows(head.size(0));
-    const bool learning = x.requires_grad() || head.requires_grad();
     auto logits = torch::empty({std::min(block, rows), head.size(0)}, x.options());
     auto dx = learning ? torch::empty_like(x) : Tensor();
     auto dhead = learning ? torch::zeros_like(head) : Tensor();
@@ -83,7 +84,7 @@ struct TokenLoss : Function<TokenLoss> {
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor()};
+    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor(), Tensor()};
   }
 };
 
@@ -108,7 +109,9 @@ Tensor log_sums(const Tensor& logits) {
 }  // namespace
 
 Tensor token_loss(const Tensor& x, const Tensor& head, const Tensor& targets) {
-  return TokenLoss::apply(x.contiguous(), head, targets);
+  // Asked here: inside `apply` recording is off.
+  const bool learning = torch::GradMode::is_enabled() && (x.requires_grad() || head.requires_grad());
+  return TokenLoss::apply(x.contiguous(), head, targets, learning);
 }
 
 Tensor token_log_probabilities(const Tensor& x, const Tensor& head, const Tensor& rows, const Tensor& tokens) {

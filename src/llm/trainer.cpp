@@ -1,6 +1,7 @@
 #include "llm/trainer.h"
 
 #include <ATen/Parallel.h>
+#include <torch/autograd.h>
 
 #include <chrono>
 #include <cmath>

@@ -6,15 +6,19 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/random.h"
+#include "data/provenance_file.h"
 #include "llm/embedded_llm.h"
 #include "prompts/fit_context.h"
 
 namespace llama4rec::pipeline {
 namespace {
 
+constexpr const char* kProvenanceFile = "provenance.json";
+constexpr const char* kTrainingState = "training_state";
+
 llm::TrainingHooks training_hooks(const StageFolder& stage, const std::string& what, Progress& progress) {
   llm::TrainingHooks hooks;
-  hooks.checkpoint = stage.path / "training_state";
+  hooks.checkpoint = stage.path / kTrainingState;
   hooks.on_step = [&progress, what, epoch = std::int64_t{0},
                    last = llm::TrainingStep{}](const llm::TrainingStep& step) mutable {
     if (step.epoch != epoch && last.step > 0) {
@@ -70,6 +74,12 @@ std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, b
   return instructions;
 }
 
+/// Saves the trained model; the state that an interrupted training resumes from has then done its work.
+void keep(const llm::EmbeddedLlm& model, const StageFolder& stage) {
+  model.save(stage.path / "model");
+  std::filesystem::remove(stage.path / kTrainingState);
+}
+
 }  // namespace
 
 StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
@@ -77,12 +87,11 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
   std::vector<std::string> dependencies = setup.dependencies(
       {"llm.", "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
   dependencies.push_back(fmt::format("seed={}", seed));
-  dependencies.push_back(
-      fmt::format("threads={}", at::get_num_threads()));  // decides how a step is divided, and so rounding
   return store.run("pretrain", dependencies, [&](StageFolder& stage) {
     const prompts::PretrainingText text(setup.dataset(), fold.before, setup.loaded.positive_threshold, setup.texts,
                                         setup.templates, setup.pretraining_text, seed);
     guard.admit_training_text(data::Phase::kPretraining, text.provenance());
+    data::write_provenance(stage.path / kProvenanceFile, text.provenance());
     const auto model_options = setup.configuration.read<llm::ModelOptions>();
     const auto training_options = setup.configuration.read<llm::PretrainingOptions>();
     const auto tokenizer_file = stage.path / "tokenizer.model";
@@ -104,7 +113,7 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
     const auto summary = model->train(source, training_options, derived_seed(seed, "llm.pretraining"),
                                       training_hooks(stage, "pre-training", progress));
     progress.finish();
-    model->save(stage.path / "model");
+    keep(*model, stage);
     summarise(summary, stage.summary);
     stage.summary["parameters"] = model->parameters();
   });
@@ -116,12 +125,16 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
   dependencies.push_back("pretrained=" + pretrained.key);
-  dependencies.push_back(fmt::format("threads={}", at::get_num_threads()));
   dependencies.push_back(fmt::format("seed={}", seed));
   return store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, [&](StageFolder& stage) {
-    auto model = llm::EmbeddedLlm::load(pretrained.path / "model", setup.device);
+    auto model = open_language_model(setup, guard, data::Phase::kInstructionTuning, pretrained);
     const TuningCases cases = make_cases();
     guard.admit_training_text(data::Phase::kInstructionTuning, cases.provenance);
+    Provenance read = data::read_provenance(pretrained.path / kProvenanceFile, setup.dataset().size());
+    read.what =
+        augmented ? "the language model tuned on augmented prompts" : "the language model tuned on plain prompts";
+    read.interactions |= cases.provenance.interactions;
+    data::write_provenance(stage.path / kProvenanceFile, read);
     const prompts::TokenCounter count =
         prompts::remembering([&](const std::string& segment) { return model->count_tokens(segment); });
     prompts::CaseWriter case_writer(setup.texts, setup.templates, setup.prompts, seed, count, model->context_length());
@@ -148,7 +161,7 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
                                       derived_seed(seed, augmented ? "llm.tuning.augmented" : "llm.tuning.plain"),
                                       training_hooks(stage, "tuning", progress));
     progress.finish();
-    model->save(stage.path / "model");
+    keep(*model, stage);
     summarise(summary, stage.summary);
     stage.summary["instructions"] = counts;
     stage.summary["repeated_instructions_dropped"] = repeated;
@@ -160,6 +173,12 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
     stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;
     stage.summary["trimmed_items"] = case_writer.trimming().trimmed_items;
   });
+}
+
+std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
+                                                      data::Phase phase, const StageResult& stage) {
+  guard.admit_language_model(phase, data::read_provenance(stage.path / kProvenanceFile, setup.dataset().size()));
+  return llm::EmbeddedLlm::load(stage.path / "model", setup.device);
 }
 
 }  // namespace llama4rec::pipeline

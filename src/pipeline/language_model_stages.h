@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 #include "data/leak_guard.h"
+#include "llm/embedded_llm.h"
 #include "pipeline/ranking_cases.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/stage_store.h"
@@ -11,15 +14,19 @@
 
 namespace llama4rec::pipeline {
 
-/// A small model made on the spot, pre-trained on the text before the fold's cuts. The stage's folder holds `model/` and
-/// `tokenizer.model`; its summary the losses.
+/// A small model made on the spot, pre-trained on the text before the fold's cuts. The stage's folder holds `model/`,
+/// `tokenizer.model` and `provenance.json`; its summary the losses.
 StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
                            const prompts::InstructionFold& fold, std::uint64_t seed);
 
 /// The pre-trained model tuned on instructions (paper, eq. 7). `make_cases` is called only if the stage is not done. The
-/// stage's folder holds `model/` and `instructions.jsonl` (Alpaca's form), its summary the instructions' statistics.
+/// stage's folder holds `model/`, `provenance.json` (the pre-training's included) and `instructions.jsonl` (Alpaca's form), its summary the instructions' statistics.
 StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
                        const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
                        const std::function<TuningCases()>& make_cases, std::uint64_t seed);
+
+/// The model of a finished stage, after the guard has admitted its provenance to the phase.
+std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
+                                                      data::Phase phase, const StageResult& stage);
 
 }  // namespace llama4rec::pipeline

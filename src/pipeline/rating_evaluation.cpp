@@ -4,6 +4,8 @@
 
 #include <llama4rec/error.h>
 
+#include "pipeline/no_target.h"
+
 namespace llama4rec::pipeline {
 
 using data::Part;
@@ -24,7 +26,7 @@ RatingPart rating_part(const Dataset& dataset, const data::Split& split, Part pa
     result.items.push_back(it.item);
     result.ratings.push_back(it.rating);
   }
-  if (result.users.empty()) throw DataError("evaluation: no user has a target in this part");
+  if (result.users.empty()) throw DataError(no_target(dataset, split, part, options));
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "pipeline/run_setup.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
@@ -34,7 +35,9 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
 std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes) const {
   return {"data=" + loaded.dataset.source_hash,
           configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed"}),
-          configuration.canonical(prefixes), "device=" + device.str()};
+          configuration.canonical(prefixes), "device=" + device.str(),
+          // Decides how products and training steps are divided, and so rounding.
+          fmt::format("threads={}", at::get_num_threads())};
 }
 
 data::LoadedData obtain_data(const config::Configuration& configuration) {

@@ -9,7 +9,6 @@
 #include "core/progress.h"
 #include "core/random.h"
 #include "data/leak_guard.h"
-#include "llm/embedded_llm.h"
 #include "llm/journal.h"
 #include "pipeline/candidates.h"
 #include "pipeline/control_orders.h"
@@ -93,7 +92,7 @@ class SeedStages {
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
     const StageResult stage = store_.run("augment", dependencies, [&](StageFolder& folder) {
-      auto model = llm::EmbeddedLlm::load(source.path / "model", setup_.device);
+      auto model = open_language_model(setup_, guard_, Phase::kAugmentation, source);
       llm::JournaledModel journaled(*model, journal_file());
       prompts::CaseWriter writer = case_writer(journaled);
       const std::vector<augmentation::PairUser> users = pair_users(options);
@@ -242,7 +241,7 @@ class SeedStages {
       const PhaseCases cases = phase_cases(setup_, guard_, phase, models);
       const StageResult stage =
           store_.run(fmt::format("{}-{}", name, to_string(phase)), dependencies, [&](StageFolder& folder) {
-            auto model = llm::EmbeddedLlm::load(language_model.path / "model", setup_.device);
+            auto model = open_language_model(setup_, guard_, phase, language_model);
             llm::JournaledModel journaled(*model, journal_file());
             prompts::CaseWriter writer = case_writer(journaled);
             const auto ranking = rank_with_language_model(cases, journaled, writer, setup_.texts, augmented,

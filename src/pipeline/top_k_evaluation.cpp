@@ -6,6 +6,7 @@
 #include <llama4rec/error.h>
 
 #include "pipeline/candidates.h"
+#include "pipeline/no_target.h"
 
 namespace llama4rec::pipeline {
 
@@ -42,7 +43,7 @@ TopKPart top_k_part(const Dataset& dataset, const data::Split& split, Part part,
     result.masked.push_back(nothing_masked ? std::vector<ItemIndex>{} : input);
     result.inputs.push_back(std::move(input));
   }
-  if (result.users.empty()) throw DataError("evaluation: no user has a target in this part");
+  if (result.users.empty()) throw DataError(no_target(dataset, split, part, options));
   return result;
 }
 

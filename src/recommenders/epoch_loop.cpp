@@ -49,7 +49,7 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
       }
     }
     if (hooks.on_epoch) hooks.on_epoch(report);
-    throw_if_interrupted(fmt::format("training {}, epoch {}", model, epoch));
+    throw_if_interrupted(fmt::format("training {}, epoch {}", model, epoch), "starts this training anew");
     if (validated && epoch - std::max<std::int64_t>(summary.best_epoch, 0) >= limits.patience &&
         !std::isnan(report.validation)) {
       break;

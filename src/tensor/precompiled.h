@@ -1,4 +1,5 @@
-// Headers that are slow to read; precompiled once for every target that uses libtorch.
+// Headers that are slow to read; precompiled once for every target that uses libtorch. Not <torch/torch.h>: each source instantiates anew
+// what its templates left pending, 9 s where these take 2 s.
 #pragma once
 #pragma GCC system_header
 
@@ -12,4 +13,5 @@
 #include <string>
 #include <vector>
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>

@@ -7,6 +7,7 @@
 
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include "core/cpus.h"
 #include "tensor/torch.h"

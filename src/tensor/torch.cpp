@@ -3,6 +3,7 @@
 #include <string>
 
 #include <llama4rec/error.h>
+#include <torch/cuda.h>
 
 namespace llama4rec::tensor {
 

@@ -1,7 +1,8 @@
-// The one place that includes libtorch and evens out its versions (1.13.1 as in Debian, upstream 2.x, CPU or CUDA).
+// Includes what most sources need of libtorch (<torch/autograd.h> and others come where they are used), and evens out its versions (1.13.1 as in Debian, upstream 2.x, CPU or CUDA).
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <torch/version.h>
 
 namespace llama4rec::tensor {

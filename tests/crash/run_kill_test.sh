@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `run` is killed with SIGKILL at random moments and started again until it ends: the final numbers are those of an uninterrupted run.
+# `run` is stopped with SIGKILL, SIGTERM and SIGINT at random moments and started again until it ends: the final numbers are those of
+# an uninterrupted run. The two signals that can be caught end it with status 130 and say how to go on.
 # Usage: run_kill_test.sh LLAMA4REC KILLS
 set -euo pipefail
 
@@ -32,9 +33,16 @@ for ((kill = 1; kill <= kills; ++kill)); do
   process=$!
   # Up to two thirds of the whole time, so that later starts are killed in later stages.
   sleep "$(awk -v most="$milliseconds" -v random=$RANDOM 'BEGIN { printf "%.3f", 0.05 + random / 32768 * most / 1500 }')"
-  kill -9 $process 2>/dev/null || true
-  wait $process 2>/dev/null || true
-  echo "kill $kill: $(find killed/stages -name done.json 2>/dev/null | wc -l) stages done"
+  signals=(KILL TERM INT)
+  signal=${signals[kill % 3]}
+  status=0
+  kill "-$signal" $process 2>/dev/null || true
+  wait $process 2>/dev/null || status=$?
+  if [[ $signal != KILL && $status != 0 ]]; then
+    [[ $status == 130 ]] || { echo "FAILED: $signal gave the status $status, expected 130"; exit 1; }
+    grep -q 'interrupted .* the same command' killed.log || { echo "FAILED: $(tail -n 1 killed.log)"; exit 1; }
+  fi
+  echo "$signal $kill $kill: $(find killed/stages -name done.json 2>/dev/null | wc -l) stages done"
 done
 "$program" run tiny.yaml --json --seed 5 --set run.directory=killed >killed.json 2>killed.log
 

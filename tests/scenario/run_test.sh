@@ -94,6 +94,13 @@ printf 'x' >>"$(ls -d runs/stages/augment-*)/pairs.json"
 ok "a damaged stage is noticed" grep -q 'is damaged' b.log
 ok "and done anew with the same result" python3 -c "$same"
 
+# A data set that is neither here nor to be downloaded: the sample takes its place, and everything says so.
+env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 LLAMA4REC_DATA="$folder/none" \
+  "$program" run tiny.yaml --json --seed 3 --set data.name=ml-100k --set data.fetch=true --set data.fallback=sample \
+  --set data.directory="$folder/none" >c.json 2>c.log
+ok "the fallback is announced" grep -q 'is not to be had; using sample instead' c.log
+ok "and labelled synthetic" python3 -c "import json; d = json.load(open('c.json')); assert d['synthetic'] is True, d['data']"
+
 fails 2 "the nearest" "$program" run tiny.yaml --set run.bakbone=mf
 fails 2 "lightgcn" "$program" run tiny.yaml --set run.backbone=lightgnc
 fails 2 "textbook" "$program" run tiny.yaml --set evaluation.protocol=selfrec

@@ -84,6 +84,9 @@ assert abs(d['test']['N@10']['mean'] - sum(values) / 2) < 1e-12 and d['test']['N
 
 fails 2 'unknown recommender "lightgnc"; the nearest name is "lightgcn"' train --model lightgnc
 fails 2 "use --dump-predictions" train --model als --dump-rankings x.tsv
+fails 2 "there is no folder" train --model popularity --dump-rankings nowhere/x.tsv
+fails 2 "expected a file" train --model popularity --save .
+fails 3 "no user has a validation item" train --model popularity --set data.positive_threshold=5.5
 fails 2 "use --dump-rankings" train --model mf --dump-predictions x.tsv
 fails 2 "--repeats" train --model mf --repeats 2 --save x
 fails 2 "train.learning_rate" train --model mf --set train.learning_rate=-1

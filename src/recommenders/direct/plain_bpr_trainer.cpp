@@ -1,6 +1,8 @@
 // The pairwise loss in libtorch operators with autograd: the reference of the fast kernels, and the way to run on CUDA.
 #include <algorithm>
 
+#include <torch/torch.h>
+
 #include "recommenders/direct/bpr_trainer.h"
 #include "tensor/torch.h"
 

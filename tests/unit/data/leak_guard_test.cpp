@@ -120,6 +120,18 @@ TEST_F(LeakGuardTest, TheMessageNamesThingUserItemAndPhase) {
                                      HasSubstr("validation"), HasSubstr("direct"))));
 }
 
+TEST_F(LeakGuardTest, ALanguageModelHasReadNothingHeldOutInAnyPhase) {
+  for (const Phase phase : {Phase::kInstructionTuning, Phase::kAugmentation, Phase::kValidation, Phase::kTest}) {
+    EXPECT_NO_THROW(guard_.admit_language_model(phase, thing({0, 1}))) << to_string(phase);
+    EXPECT_THROW(guard_.admit_language_model(phase, thing({0, 3})), LeakError)
+        << "validation item, " << to_string(phase);
+    EXPECT_THROW(guard_.admit_language_model(phase, thing({0, 4})), LeakError) << "test item, " << to_string(phase);
+  }
+  // An instruction's target is read in tuning, not before.
+  EXPECT_THROW(guard_.admit_language_model(Phase::kInstructionTuning, thing({0, 2})), LeakError);
+  EXPECT_NO_THROW(guard_.admit_language_model(Phase::kTest, thing({0, 2})));
+}
+
 TEST_F(LeakGuardTest, AModelThatRecommendsTheTestItemIsNotALeak) {
   // Only provenance counts: the guard has no way to be told of candidates or hints, so none can be filtered.
   EXPECT_NO_THROW(guard_.admit_recommender(Phase::kTest, direct_, thing({0, 1, 2})));

@@ -41,6 +41,7 @@ TEST(Statistics, CountsWhatIsInTheDataSetAndItsSplits) {
   EXPECT_EQ(s.tasks[0].train, 3);  // a: item 1; b: both
   EXPECT_EQ(s.tasks[0].validation, 1);
   EXPECT_EQ(s.tasks[0].test, 1);
+  EXPECT_EQ(s.tasks[0].train_only_users, 1) << "user b has two positives";
   EXPECT_EQ(s.tasks[0].unseen_test_items, 1) << "item 3 is in nobody's train part";
   EXPECT_EQ(s.tasks[0].tied_users, 1);
   EXPECT_EQ(s.tasks[1].train, 4);

@@ -188,7 +188,8 @@ TEST_F(Decoder, GeneratesTheFreeTextThatStepByStepReadingGives) {
       written.push_back(best);
       context.push_back(best);
     }
-    const auto generated = generate_tokens(model_, prompt_of(request), request.maximum_tokens);
+    const auto generated =
+        generate_tokens(model_, model_.config().vocabulary, prompt_of(request), request.maximum_tokens);
     EXPECT_EQ(generated.tokens, written);
     const auto scores = score_token_sequence(model_, context);
     for (std::size_t i = 0; i < written.size(); ++i) {
@@ -279,8 +280,8 @@ TEST_F(Decoder, FillsTheContextToItsLastToken) {
 
 TEST_F(Decoder, RefusesTokensThatDoNotExist) {
   EXPECT_THROW(score_token_sequence(model_, std::vector<Token>{1, 100000}), UsageError);
-  EXPECT_THROW(generate_tokens(model_, std::vector<Token>{}, 3), UsageError);
-  EXPECT_THROW(generate_tokens(model_, std::vector<Token>{1}, 400), UsageError);
+  EXPECT_THROW(generate_tokens(model_, model_.config().vocabulary, std::vector<Token>{}, 3), UsageError);
+  EXPECT_THROW(generate_tokens(model_, model_.config().vocabulary, std::vector<Token>{1}, 400), UsageError);
   EXPECT_TRUE(score_token_sequence(model_, std::vector<Token>{1}).empty());
 }
 

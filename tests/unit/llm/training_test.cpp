@@ -189,7 +189,7 @@ TEST(Trainer, AnInterruptedAndResumedRunEqualsTheUninterruptedOneBitByBit) {
   EXPECT_EQ(summary.tokens, expected.tokens);
   EXPECT_EQ(summary.learned_tokens, expected.learned_tokens);
   EXPECT_EQ(resumed->fingerprint(), whole->fingerprint());
-  EXPECT_FALSE(std::filesystem::exists(state)) << "removed at the end";
+  EXPECT_TRUE(std::filesystem::exists(state)) << "kept until the caller has saved the model";
 }
 
 TEST(Trainer, RefusesTheStateOfAnotherRunAndADamagedOne) {

@@ -1,6 +1,7 @@
 #include "recommenders/direct/adam.h"
 
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include "core/random.h"
 #include "tensor/torch.h"
