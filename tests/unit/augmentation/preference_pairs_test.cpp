@@ -59,7 +59,7 @@ TEST_F(PreferencePairs, DrawnItemsAreKnownDistinctAndNotInteractedWith) {
       EXPECT_NE(pair.first, pair.second);
       for (const ItemIndex item : {pair.first, pair.second}) {
         EXPECT_NE(item, 7);
-        const auto& interacted = users()[pair.user].interacted;
+        const auto interacted = users()[pair.user].interacted;
         EXPECT_EQ(std::count(interacted.begin(), interacted.end(), item), 0);
       }
       const auto is_upper = [&](ItemIndex item) { return item >= 2 && item <= 4; };

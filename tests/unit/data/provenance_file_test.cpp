@@ -11,7 +11,9 @@ namespace {
 
 class ProvenanceFile : public ::testing::Test {
  protected:
-  std::filesystem::path file_ = std::filesystem::path(::testing::TempDir()) / "provenance.json";
+  // Tests run beside each other.
+  std::filesystem::path file_ =
+      std::filesystem::path(::testing::TempDir()) / ::testing::UnitTest::GetInstance()->current_test_info()->name();
 };
 
 TEST_F(ProvenanceFile, ReadsWhatItWrote) {
