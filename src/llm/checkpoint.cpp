@@ -47,6 +47,11 @@ TensorMap named_views(const Transformer& model) {
       views[prefix + "self_attn.k_proj.weight"] = weight.narrow(0, query, key_value);
       views[prefix + "self_attn.v_proj.weight"] = weight.narrow(0, query + key_value, key_value);
     }
+    if (part == "query_key_value_bias") {
+      views[prefix + "self_attn.q_proj.bias"] = weight.narrow(0, 0, query);
+      views[prefix + "self_attn.k_proj.bias"] = weight.narrow(0, query, key_value);
+      views[prefix + "self_attn.v_proj.bias"] = weight.narrow(0, query + key_value, key_value);
+    }
     if (part == "gate_up") {
       views[prefix + "mlp.gate_proj.weight"] = weight.narrow(0, 0, config.intermediate);
       views[prefix + "mlp.up_proj.weight"] = weight.narrow(0, config.intermediate, config.intermediate);
@@ -129,8 +134,10 @@ Transformer read_checkpoint(const std::filesystem::path& folder, const torch::De
   const auto tensors = read_weights(folder);
   std::int64_t numbers = 0;
   for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
-  if (config.vocabulary * config.hidden > numbers || config.layers > static_cast<std::int64_t>(tensors.size()) ||
-      config.hidden * config.intermediate > numbers) {
+  // First what bounds each factor, so that the count cannot overflow. A single missing tensor is named later.
+  if (config.vocabulary > numbers / config.hidden || config.hidden > numbers / config.hidden ||
+      config.intermediate > numbers / config.hidden || config.layers > static_cast<std::int64_t>(tensors.size()) ||
+      parameter_count(config) / 2 > numbers) {
     throw DataError({.file = file.string()}, "describes a model that is larger than the weights beside it");
   }
   Transformer model(config, 0, device);

@@ -2,17 +2,37 @@
 
 #include <ATen/Parallel.h>
 
+#include <numbers>
+
 #include "llm/layers.h"
 
 namespace llama4rec::llm {
 
 using torch::Tensor;
 
-RotaryTable::RotaryTable(std::int64_t context, std::int64_t dimension, double theta, const torch::Device& device)
+namespace {
+
+/// `frequency` in radians per position, slowed down as RotaryScaling says.
+double scaled(double frequency, const RotaryScaling& scaling) {
+  if (scaling.factor == 1) return frequency;
+  const double wavelength = 2 * std::numbers::pi / frequency;
+  const auto context = static_cast<double>(scaling.original_context);
+  if (wavelength < context / scaling.high_frequency_factor) return frequency;
+  if (wavelength > context / scaling.low_frequency_factor) return frequency / scaling.factor;
+  const double kept = (context / wavelength - scaling.low_frequency_factor) /
+                      (scaling.high_frequency_factor - scaling.low_frequency_factor);
+  return kept * frequency + (1 - kept) * frequency / scaling.factor;
+}
+
+}  // namespace
+
+RotaryTable::RotaryTable(std::int64_t context, std::int64_t dimension, double theta, const RotaryScaling& scaling,
+                         const torch::Device& device)
     : dimension_(dimension) {
   const auto half = dimension / 2;
-  const auto exponents = torch::arange(half, torch::kFloat64) * (-2.0 / static_cast<double>(dimension));
-  const auto frequencies = torch::pow(theta, exponents);
+  auto frequencies = torch::pow(theta, torch::arange(half, torch::kFloat64) * (-2.0 / static_cast<double>(dimension)));
+  auto* frequency = frequencies.data_ptr<double>();
+  for (std::int64_t i = 0; i < half; ++i) frequency[i] = scaled(frequency[i], scaling);
   const auto angles = torch::outer(torch::arange(context, torch::kFloat64), frequencies);
   cosines_ = angles.cos().to(torch::kFloat32).to(device);
   sines_ = angles.sin().to(torch::kFloat32).to(device);

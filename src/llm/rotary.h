@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "llm/model_config.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
@@ -12,7 +13,8 @@ class RotaryTable {
  public:
   RotaryTable() = default;
   /// For positions 0..context-1 and heads of `dimension` (even).
-  RotaryTable(std::int64_t context, std::int64_t dimension, double theta, const torch::Device& device);
+  RotaryTable(std::int64_t context, std::int64_t dimension, double theta, const RotaryScaling& scaling,
+              const torch::Device& device);
 
   /// Rotates in place the first `heads` heads of each row. x [rows, >= heads * dimension], float32 contiguous;
   /// positions [rows] (int64, below the context). `direction` 1, or -1 for the inverse (the gradient). Outside autograd.

@@ -1,5 +1,6 @@
 #include "llm/sentencepiece_model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -14,9 +15,9 @@ static_assert(std::endian::native == std::endian::little, "protocol buffers stor
 // Field numbers of sentencepiece_model.proto.
 constexpr std::uint32_t kPieces = 1, kTrainer = 2, kNormalizer = 3;
 constexpr std::uint32_t kPieceText = 1, kPieceScore = 2, kPieceType = 3;
-constexpr std::uint32_t kModelType = 3, kVocabularySize = 4, kByteFallback = 35;
+constexpr std::uint32_t kModelType = 3, kVocabularySize = 4, kBlankBehind = 24, kByteFallback = 35;
 constexpr std::uint32_t kUnknownId = 40, kBeginId = 41, kEndId = 42;
-constexpr std::uint32_t kNormalizerName = 1, kCharacterMap = 2, kDummyPrefix = 3, kRemoveBlanks = 4;
+constexpr std::uint32_t kNormalizerName = 1, kCharacterMap = 2, kDummyPrefix = 3, kRemoveBlanks = 4, kEscapeBlanks = 5;
 constexpr std::uint64_t kBpe = 2;
 
 constexpr std::uint32_t kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;  // wire types
@@ -92,27 +93,37 @@ Piece parse_piece(std::string_view bytes, const std::string& origin) {
     }
   }
   if (piece.text.empty()) reader.fail();
+  const auto characters = std::count_if(piece.text.begin(), piece.text.end(),
+                                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  if (piece.type == PieceType::kUnused || (piece.type == PieceType::kUserDefined && characters > 1)) {
+    throw DataError({.file = origin}, fmt::format("the piece \"{}\" is {}, which is not supported", piece.text,
+                                                  piece.type == PieceType::kUnused ? "unused" : "user-defined"));
+  }
   return piece;
 }
 
 void parse_trainer(std::string_view bytes, const std::string& origin, SentencePieceModel& model) {
   std::uint64_t type = 1;  // unigram is the format's default
+  bool blank_behind = false;
   model.byte_fallback = false;
   FieldReader reader(bytes, origin);
   for (Field field; reader.next(field);) {
     if (field.wire != kVarint) continue;
     const auto number = static_cast<std::int32_t>(field.value);
     if (field.number == kModelType) type = field.value;
+    if (field.number == kBlankBehind) blank_behind = field.value != 0;
     if (field.number == kByteFallback) model.byte_fallback = field.value != 0;
     if (field.number == kUnknownId) model.unknown_token = number;
     if (field.number == kBeginId) model.begin_token = number;
     if (field.number == kEndId) model.end_token = number;
   }
+  if (blank_behind) throw DataError({.file = origin}, "the tokeniser puts blanks behind words, expected before them");
   if (type != kBpe) throw DataError({.file = origin}, fmt::format("model type {}, expected {} (BPE)", type, kBpe));
 }
 
 void parse_normalizer(std::string_view bytes, const std::string& origin, SentencePieceModel& model) {
   bool removes_blanks = true;
+  bool escapes_blanks = true;
   bool maps = false;
   model.blank_first = true;
   FieldReader reader(bytes, origin);
@@ -120,11 +131,13 @@ void parse_normalizer(std::string_view bytes, const std::string& origin, Sentenc
     if (field.number == kCharacterMap) maps = !field.bytes.empty();
     if (field.number == kDummyPrefix) model.blank_first = field.value != 0;
     if (field.number == kRemoveBlanks) removes_blanks = field.value != 0;
+    if (field.number == kEscapeBlanks) escapes_blanks = field.value != 0;
   }
-  if (maps || removes_blanks) {
-    throw DataError({.file = origin},
-                    "the tokeniser changes characters or removes blanks; only the identity normalisation "
-                    "is supported");
+  if (maps || removes_blanks || !escapes_blanks) {
+    throw DataError(
+        {.file = origin},
+        "the tokeniser changes characters, removes blanks or does not write them as U+2581; only the identity "
+        "normalisation is supported");
   }
 }
 

@@ -30,7 +30,7 @@ Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const to
     : config_(config),
       device_(device),
       layout_{.heads = config.heads, .key_value_heads = config.key_value_heads, .dimension = config.head_dimension()},
-      rotary_(config.context, config.head_dimension(), config.rope_theta, device) {
+      rotary_(config.context, config.head_dimension(), config.rope_theta, config.rope_scaling, device) {
   const double deviation = initial_deviation(config.hidden);
   const double residual = deviation / std::sqrt(2.0 * static_cast<double>(config.layers));
   RandomStream random(seed, "llm.weights");
@@ -42,10 +42,15 @@ Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const to
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     blocks_.push_back({.attention_norm = ones(),
                        .query_key_value = matrix(layout_.joint_size(), config.hidden, deviation),
+                       .query_key_value_bias = {},
                        .attention_output = matrix(config.hidden, layout_.query_size(), residual),
                        .feed_forward_norm = ones(),
                        .gate_up = matrix(2 * config.intermediate, config.hidden, deviation),
                        .down = matrix(config.hidden, config.intermediate, residual)});
+    if (config.query_key_value_bias) {
+      blocks_.back().query_key_value_bias =
+          torch::zeros({layout_.joint_size()}, torch::kFloat32).to(device).requires_grad_();
+    }
   }
   norm_ = ones();
   if (!config.tied) head_ = matrix(config.vocabulary, config.hidden, deviation);
@@ -58,6 +63,7 @@ std::vector<std::pair<std::string, Tensor>> Transformer::parameters() const {
     const auto name = [&](const char* part) { return fmt::format("blocks.{}.{}", layer, part); };
     all.emplace_back(name("attention_norm"), block.attention_norm);
     all.emplace_back(name("query_key_value"), block.query_key_value);
+    if (config_.query_key_value_bias) all.emplace_back(name("query_key_value_bias"), block.query_key_value_bias);
     all.emplace_back(name("attention_output"), block.attention_output);
     all.emplace_back(name("feed_forward_norm"), block.feed_forward_norm);
     all.emplace_back(name("gate_up"), block.gate_up);
@@ -68,6 +74,12 @@ std::vector<std::pair<std::string, Tensor>> Transformer::parameters() const {
   return all;
 }
 
+/// x [rows, hidden] -> queries, keys, values [rows, joint size].
+Tensor Transformer::project(const Tensor& x, const BlockWeights& block) const {
+  return torch::linear(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value,
+                       block.query_key_value_bias);
+}
+
 Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t seed) const {
   const auto batch = tokens.size(0);
   const auto length = tokens.size(1);
@@ -76,7 +88,7 @@ Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t s
   auto x = torch::embedding(embedding_, tokens.reshape({-1}));
   x = add_dropped(Tensor(), x, dropout, next_seed());
   for (const auto& block : blocks_) {
-    const auto qkv = torch::linear(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value);
+    const auto qkv = project(x, block);
     const auto attended = causal_attention(qkv, batch, length, layout_, rotary_);
     x = add_dropped(x, torch::linear(attended, block.attention_output), dropout, next_seed());
     const auto gate_up = torch::linear(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up);
@@ -108,7 +120,7 @@ Tensor Transformer::read_with(const ReadBatch& batch, const Attend& attend) cons
   auto x = torch::embedding(embedding_, batch.tokens.reshape({-1}));
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
     const auto& block = blocks_[layer];
-    auto qkv = torch::linear(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value);
+    auto qkv = project(x, block);
     rotary_.rotate(qkv, positions, layout_.heads + layout_.key_value_heads, 1);
     const auto part = [&](std::int64_t column, std::int64_t width) {
       return qkv.narrow(1, column, width).contiguous().view({rows, length, width});

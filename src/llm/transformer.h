@@ -16,12 +16,13 @@ namespace llama4rec::llm {
 
 /// Weights of one block. Projections that read the same input are one matrix: fewer, larger products.
 struct BlockWeights {
-  torch::Tensor attention_norm;     ///< [hidden]
-  torch::Tensor query_key_value;    ///< [query + 2 * key/value size, hidden]
-  torch::Tensor attention_output;   ///< [hidden, query size]
-  torch::Tensor feed_forward_norm;  ///< [hidden]
-  torch::Tensor gate_up;            ///< [2 * intermediate, hidden], gate first
-  torch::Tensor down;               ///< [hidden, intermediate]
+  torch::Tensor attention_norm;        ///< [hidden]
+  torch::Tensor query_key_value;       ///< [query + 2 * key/value size, hidden]
+  torch::Tensor query_key_value_bias;  ///< [query + 2 * key/value size]; undefined where the model has none
+  torch::Tensor attention_output;      ///< [hidden, query size]
+  torch::Tensor feed_forward_norm;     ///< [hidden]
+  torch::Tensor gate_up;               ///< [2 * intermediate, hidden], gate first
+  torch::Tensor down;                  ///< [hidden, intermediate]
 };
 
 /// One batch of tokens to read against a cache.
@@ -61,6 +62,7 @@ class Transformer {
   [[nodiscard]] const torch::Tensor& head() const { return config_.tied ? embedding_ : head_; }
 
  private:
+  [[nodiscard]] torch::Tensor project(const torch::Tensor& x, const BlockWeights& block) const;
   [[nodiscard]] torch::Tensor states(const torch::Tensor& tokens, double dropout, std::uint64_t seed) const;
   template <class Attend>
   [[nodiscard]] torch::Tensor read_with(const ReadBatch& batch, const Attend& attend) const;

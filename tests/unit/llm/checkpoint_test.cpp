@@ -54,6 +54,7 @@ TEST_F(Checkpoint, LoadsWhatItSaved) {
   EXPECT_EQ(loaded->fingerprint(), model_->fingerprint());
   EXPECT_EQ(loaded->context_length(), 128);
   EXPECT_EQ(loaded->parameters(), model_->parameters());
+  EXPECT_EQ(parameter_count(config_from_json(read_file(file("config.json")), "config.json")), model_->parameters());
   const std::vector<std::int32_t> tokens{1, 260, 300, 280};
   EXPECT_EQ(loaded->score_tokens(tokens), model_->score_tokens(tokens));
 }
@@ -127,27 +128,40 @@ TEST_F(Checkpoint, NamesTheTensorThatIsMissingMisshapenOrUnknown) {
 
 TEST_F(Checkpoint, RefusesConfigurationsThatItCannotHonour) {
   const auto original = read_file(file("config.json"));
-  const std::vector<std::pair<std::string, nlohmann::json>> bad{{"model_type", "mistral"},
-                                                                {"hidden_act", "gelu"},
-                                                                {"attention_bias", true},
-                                                                {"rope_scaling", {{"factor", 8}}},
-                                                                {"hidden_size", 31},
-                                                                {"num_attention_heads", 5},
-                                                                {"num_key_value_heads", 3},
-                                                                {"vocab_size", -4},
-                                                                {"hidden_size", "wide"},
-                                                                {"head_dim", 99},
-                                                                {"num_hidden_layers", 9999},
-                                                                {"max_position_embeddings", 0},
-                                                                {"rms_norm_eps", -1},
-                                                                {"eos_token_id", 1000000},
-                                                                {"intermediate_size", 9000000},
-                                                                {"llama4rec", {{"dropout", 3}}}};
+  const std::vector<std::pair<std::string, nlohmann::json>> bad{
+      {"model_type", "mistral"},
+      {"hidden_act", "gelu"},
+      {"attention_bias", true},
+      {"rope_scaling", {{"factor", 8}}},
+      {"rope_scaling", 7},
+      {"rope_scaling", {{"type", "yarn"}, {"factor", 8}}},
+      {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}},
+      {"rope_parameters", {{"rope_theta", "x"}}},
+      {"rope_parameters", {{"rope_type", "linear"}}},
+      {"use_sliding_window", true},
+      {"max_position_embeddings", 100000000},
+      {"hidden_size", 31},
+      {"num_attention_heads", 5},
+      {"num_key_value_heads", 3},
+      {"vocab_size", -4},
+      {"hidden_size", "wide"},
+      {"head_dim", 99},
+      {"num_hidden_layers", 9999},
+      {"max_position_embeddings", 0},
+      {"rms_norm_eps", -1},
+      {"eos_token_id", 1000000},
+      {"intermediate_size", 9000000},
+      {"llama4rec", {{"dropout", 3}}}};
   for (const auto& [key, value] : bad) {
     write_file_atomically(file("config.json"), original);
     edit_config(key, value);
     EXPECT_THAT(fault(), HasSubstr("config")) << key;
   }
+}
+
+TEST_F(Checkpoint, NamesTheNestedKey) {
+  edit_config("llama4rec", {{"dropout", 3}});
+  EXPECT_THAT(fault(), HasSubstr("key \"llama4rec.dropout\" is 3, expected a number from 0 to 0.99"));
 }
 
 TEST_F(Checkpoint, NamesTheFileThatIsMissingOrDamaged) {
@@ -189,6 +203,39 @@ TEST(ModelConfig, SurvivesItsJson) {
   config.rope_theta = 500000;
   config.norm_epsilon = 1e-6;
   EXPECT_EQ(config_from_json(config_to_json(config), "config.json"), config);
+  config.query_key_value_bias = true;
+  config.rope_scaling = {.factor = 8, .low_frequency_factor = 1, .high_frequency_factor = 4, .original_context = 8192};
+  EXPECT_EQ(config_from_json(config_to_json(config), "config.json"), config);
+}
+
+/// As the publishers write them, with keys that do not matter here left in.
+TEST(ModelConfig, ReadsPublishedConfigurations) {
+  const auto llama = config_from_json(R"({"architectures": ["LlamaForCausalLM"], "attention_bias": false,
+    "attention_dropout": 0.0, "bos_token_id": 128000, "eos_token_id": 128001, "head_dim": 64, "hidden_act": "silu",
+    "hidden_size": 2048, "intermediate_size": 8192, "max_position_embeddings": 131072, "mlp_bias": false,
+    "model_type": "llama", "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8,
+    "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0,
+    "low_freq_factor": 1.0, "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+    "rope_theta": 500000.0, "tie_word_embeddings": true, "vocab_size": 128256})",
+                                      "config.json");
+  EXPECT_EQ(llama.rope_scaling.factor, 32);
+  EXPECT_EQ(llama.rope_scaling.original_context, 8192);
+  EXPECT_EQ(llama.rope_theta, 500000);
+  EXPECT_FALSE(llama.query_key_value_bias);
+  EXPECT_EQ(parameter_count(llama), 1'235'814'400) << "the publisher's count";
+  const auto qwen = config_from_json(R"({"architectures": ["Qwen2ForCausalLM"], "bos_token_id": 151643,
+    "eos_token_id": 151643, "hidden_act": "silu", "hidden_size": 896, "intermediate_size": 4864,
+    "max_position_embeddings": 32768, "max_window_layers": 24, "model_type": "qwen2", "num_attention_heads": 14,
+    "num_hidden_layers": 24, "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0,
+    "sliding_window": 32768, "tie_word_embeddings": true, "use_sliding_window": false, "vocab_size": 151936})",
+                                     "config.json");
+  EXPECT_TRUE(qwen.query_key_value_bias);
+  EXPECT_EQ(parameter_count(qwen), 494'032'768) << "the publisher's count";
+  const auto newer = config_from_json(R"({"model_type": "llama", "hidden_size": 8, "intermediate_size": 8,
+    "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 64, "vocab_size": 9,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 250000.0}})",
+                                      "config.json");
+  EXPECT_EQ(newer.rope_theta, 250000);
 }
 
 }  // namespace

@@ -68,6 +68,24 @@ class ReferenceLlama {
     return y;
   }
 
+  [[nodiscard]] Vector project(const std::string& name, const Vector& x) const {
+    auto y = multiply(name + ".weight", x);
+    const auto bias = tensors_.find(name + ".bias");
+    if (bias == tensors_.end()) return y;
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += static_cast<double>(bias->second.data_ptr<float>()[i]);
+    return y;
+  }
+
+  /// Hugging Face's "llama3": how many turns a dimension makes in the original context decides.
+  [[nodiscard]] double scaled(double angle_per_token) const {
+    const auto& it = config_.rope_scaling;
+    const double turns = static_cast<double>(it.original_context) * angle_per_token / (2 * M_PI);
+    if (it.factor == 1 || turns > it.high_frequency_factor) return angle_per_token;
+    if (turns < it.low_frequency_factor) return angle_per_token / it.factor;
+    const double smooth = (turns - it.low_frequency_factor) / (it.high_frequency_factor - it.low_frequency_factor);
+    return angle_per_token * ((1 - smooth) / it.factor + smooth);
+  }
+
   [[nodiscard]] Vector norm(const std::string& name, const Vector& x) const {
     double squares = 0;
     for (const double value : x) squares += value * value;
@@ -84,7 +102,7 @@ class ReferenceLlama {
     for (std::size_t head = 0; head < heads; ++head) {
       for (std::size_t i = 0; i < d / 2; ++i) {
         const double angle =
-            position * std::pow(config_.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(d));
+            position * scaled(std::pow(config_.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(d)));
         double& a = x[head * d + i];
         double& b = x[head * d + i + d / 2];
         const double first = a * std::cos(angle) - b * std::sin(angle);
@@ -101,9 +119,9 @@ class ReferenceLlama {
     std::vector<Vector> q, k, v;
     for (std::size_t t = 0; t < x.size(); ++t) {
       const auto y = norm(prefix + "input_layernorm.weight", x[t]);
-      q.push_back(multiply(prefix + "self_attn.q_proj.weight", y));
-      k.push_back(multiply(prefix + "self_attn.k_proj.weight", y));
-      v.push_back(multiply(prefix + "self_attn.v_proj.weight", y));
+      q.push_back(project(prefix + "self_attn.q_proj", y));
+      k.push_back(project(prefix + "self_attn.k_proj", y));
+      v.push_back(project(prefix + "self_attn.v_proj", y));
       rotate(q.back(), heads, static_cast<double>(t));
       rotate(k.back(), kv_heads, static_cast<double>(t));
     }

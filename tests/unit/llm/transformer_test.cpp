@@ -35,17 +35,28 @@ struct Shape {
   std::int64_t key_value_heads;
   bool tied;
   std::int64_t length;
+  bool bias = false;
+  RotaryScaling scaling = {};
+
+  [[nodiscard]] ModelConfig config(std::int64_t vocabulary) const {
+    auto result = tiny_config(vocabulary, heads, key_value_heads, tied);
+    result.query_key_value_bias = bias;
+    result.rope_scaling = scaling;
+    return result;
+  }
 };
 
 class AnyShape : public ::testing::TestWithParam<Shape> {};
 
 INSTANTIATE_TEST_SUITE_P(Transformer, AnyShape,
                          ::testing::Values(Shape{1, 1, true, 7}, Shape{4, 4, false, 9}, Shape{4, 2, true, 12},
-                                           Shape{6, 1, false, 5}, Shape{2, 1, true, 140}));
+                                           Shape{6, 1, false, 5}, Shape{2, 1, true, 140}, Shape{4, 2, true, 11, true},
+                                           // Wavelengths of 6.3, 63, 628, ...: kept, blended and stretched ones.
+                                           Shape{2, 1, false, 60, true, {8, 1, 4, 128}}));
 
 TEST_P(AnyShape, GivesTheLogProbabilitiesOfAScalarImplementation) {
   const auto& shape = GetParam();
-  const auto config = tiny_config(37, shape.heads, shape.key_value_heads, shape.tied);
+  const auto config = shape.config(37);
   Transformer model(config, 5, torch::kCPU);
   widen_weights(model, 0.3, 11);
   const auto tensors = standard_tensors(model);
@@ -58,7 +69,7 @@ TEST_P(AnyShape, GivesTheLogProbabilitiesOfAScalarImplementation) {
 
 TEST_P(AnyShape, TrainsAndReadsWithTheSameArithmetic) {
   const auto& shape = GetParam();
-  const auto config = tiny_config(37, shape.heads, shape.key_value_heads, shape.tied);
+  const auto config = shape.config(37);
   Transformer model(config, 5, torch::kCPU);
   widen_weights(model, 0.3, 12);
   const auto tokens = random_tokens(shape.length, config.vocabulary, 3);
@@ -99,7 +110,7 @@ TrainingBatch two_examples(std::int64_t vocabulary) {
 
 TEST_P(AnyShape, HasTheGradientsOfItsLoss) {
   const auto& shape = GetParam();
-  auto config = tiny_config(23, shape.heads, shape.key_value_heads, shape.tied);
+  auto config = shape.config(23);
   config.dropout = 0.25;  // a fixed mask: the loss stays a smooth function
   Transformer model(config, 5, torch::kCPU);
   widen_weights(model, 0.3, 13);
@@ -132,7 +143,7 @@ TEST_P(AnyShape, HasTheGradientsOfItsLoss) {
 
 TEST_P(AnyShape, FusedOperationsAgreeWithComposedOnesInValueAndGradient) {
   const auto& shape = GetParam();
-  auto config = tiny_config(23, shape.heads, shape.key_value_heads, shape.tied);
+  auto config = shape.config(23);
   config.dropout = 0.25;
   Transformer model(config, 5, torch::kCPU);
   widen_weights(model, 0.3, 14);
@@ -152,7 +163,7 @@ TEST_P(AnyShape, FusedOperationsAgreeWithComposedOnesInValueAndGradient) {
 
 TEST(Transformer, AttendsAcrossBlocksOfQueriesLikeTheComposedForm) {
   const HeadLayout layout{.heads = 4, .key_value_heads = 2, .dimension = 6};
-  const RotaryTable rotary(400, 6, 10000, torch::kCPU);
+  const RotaryTable rotary(400, 6, 10000, {}, torch::kCPU);
   torch::manual_seed(1);
   const std::int64_t length = 300;
   auto qkv = torch::randn({2 * length, layout.joint_size()}).requires_grad_();
