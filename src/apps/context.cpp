@@ -5,6 +5,7 @@
 #include "apps/command.h"
 #include "core/log.h"
 #include "tensor/runtime.h"
+#include "tensor/torch.h"
 
 namespace llama4rec::apps {
 
@@ -23,7 +24,9 @@ config::Configuration Context::load_configuration(const std::string& yaml_file) 
   if (!seed_flag.empty()) configuration.set("seed", seed_flag, "--seed");
   if (!threads_flag.empty()) configuration.set("threads", threads_flag, "--threads");
   if (!device_flag.empty()) configuration.set("device", device_flag, "--device");
-  tensor::configure_runtime(configuration.read<RuntimeOptions>().threads);
+  const auto runtime = configuration.read<RuntimeOptions>();
+  (void)tensor::parse_device(runtime.device);  // a wrong name is said now, not after hours
+  tensor::configure_runtime(runtime.threads);
   log::debug("{}", tensor::runtime_description());
   return configuration;
 }

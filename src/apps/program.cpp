@@ -5,6 +5,7 @@
 #include <iostream>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <llama4rec/error.h>
 
@@ -51,20 +52,25 @@ std::string unknown_command(const CLI::App& program) {
   return extras.empty() || extras.front().starts_with('-') ? "" : extras.front();
 }
 
-std::string nearest_command(CLI::App& program, const std::string& word) {
+/// What to say about a word that is no command: the one that it looks like, else all.
+std::string expected_commands(CLI::App& program, const std::string& word) {
   const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
   const auto nearest = std::min_element(commands.begin(), commands.end(), [&](const CLI::App* a, const CLI::App* b) {
     return text::edit_distance(word, a->get_name()) < text::edit_distance(word, b->get_name());
   });
-  return nearest == commands.end() ? "" : (*nearest)->get_name();
+  if (nearest != commands.end() && 2 * text::edit_distance(word, (*nearest)->get_name()) <= word.size()) {
+    return "the nearest is '" + (*nearest)->get_name() + "'";
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands) names.push_back(command->get_name());
+  return "expected one of " + text::join(names, ", ");
 }
 
 int report_parse_error(CLI::App& program, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
   const auto word = unknown_command(program);
   if (!word.empty()) {
-    return report("unknown command '" + word + "'; the nearest is '" + nearest_command(program, word) + "'",
-                  ErrorCategory::kUsage);
+    return report("unknown command '" + word + "'; " + expected_commands(program, word), ErrorCategory::kUsage);
   }
   return report(first_line(error.what()) + "; see llama4rec --help", ErrorCategory::kUsage);
 }

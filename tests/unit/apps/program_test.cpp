@@ -79,6 +79,8 @@ TEST(ProgramTest, HelpAndVersionGoToStdoutWithStatus0) {
 TEST(ProgramTest, WrongCommandLinesAreRefusedInOneLine) {
   EXPECT_THAT(refusal({}), HasSubstr("subcommand is required"));
   EXPECT_THAT(refusal({"confg"}), HasSubstr("unknown command 'confg'; the nearest is 'config'"));
+  EXPECT_THAT(refusal({"frobnicate"}), HasSubstr("unknown command 'frobnicate'; expected one of data, config, "));
+  EXPECT_THAT(refusal({"config", "show", "--device", "gpu"}), HasSubstr("expected cpu, cuda, cuda:N or auto"));
   EXPECT_THAT(refusal({"config"}), HasSubstr("subcommand is required"));
   EXPECT_THAT(refusal({"config", "show", "--nonsense"}), HasSubstr("--nonsense"));
   EXPECT_THAT(refusal({"config", "show", "extra"}), HasSubstr("extra"));
