@@ -47,7 +47,7 @@ BENCHMARK(bfloat16)->Apply(shapes);
 }  // namespace
 
 int main(int argument_count, char** arguments) {
-  llama4rec::choose_blas_kernel(argument_count, arguments);
+  llama4rec::choose_blas_kernel(arguments);
   llama4rec::tensor::configure_runtime(0);
   benchmark::Initialize(&argument_count, arguments);
   if (benchmark::ReportUnrecognizedArguments(argument_count, arguments)) return 2;

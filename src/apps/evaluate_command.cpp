@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -106,6 +107,10 @@ void evaluate(Context& context, const EvaluateFlags& flags) {
                                              : evaluate_rankings(reference, flags.rankings);
   if (result.ignored > 0) {
     log::info("{} users of the file have no target here and were left out", text::with_thousands(result.ignored));
+  }
+  if (std::all_of(result.metrics.begin(), result.metrics.end(), [](const auto& it) { return it.second == 0; })) {
+    log::warn("no list holds its target: are these rankings of another part or data set? (--part {} was evaluated)",
+              flags.part);
   }
   if (context.json) {
     print_json(flags, reference, result);

@@ -77,7 +77,7 @@ long long physical_memory() {
   return static_cast<long long>(sysconf(_SC_PHYS_PAGES)) * static_cast<long long>(sysconf(_SC_PAGESIZE));
 }
 
-void choose_blas_kernel(int /*argument_count*/, char** arguments) {
+void choose_blas_kernel(char** arguments) {
   std::string wanted = environment(kCoreTypeChoice);
   if (wanted.empty()) wanted = best_core_type();
   if (wanted.empty() || environment(kCoreType) == wanted || !environment(kRestarted).empty()) return;

@@ -16,6 +16,6 @@ long long physical_memory();
 /// processors; where this CPU has AVX-512 the program restarts itself once with OPENBLAS_CORETYPE=SkylakeX (up to twice the
 /// float32 speed), on Zen 4 with Haswell (docs/benchmarks.md). A value that the user set by LLAMA4REC_OPENBLAS_CORETYPE wins.
 /// Does not return when it restarts.
-void choose_blas_kernel(int argument_count, char** arguments);
+void choose_blas_kernel(char** arguments);
 
 }  // namespace llama4rec

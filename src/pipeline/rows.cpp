@@ -257,7 +257,8 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   if (setup.evaluation.warm_only()) {
     for (SeedOutcome& outcome : outcomes) {
       for (PhaseRanking* phase :
-           {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation, &outcome.refit.test}) {
+           {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation, &outcome.refit.test,
+            &outcome.base_augmented.validation, &outcome.base_augmented.test}) {
         keep_warm(*phase);
       }
       for (auto& [name, phase] : outcome.refit_controls) keep_warm(phase);
@@ -265,6 +266,7 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   }
   constexpr Backbone kBase = &SeedOutcome::base;
   constexpr Backbone kRefit = &SeedOutcome::refit;
+  constexpr Backbone kBaseAugmented = &SeedOutcome::base_augmented;
   RowMaker make(setup, outcomes);
   const std::vector<Fusion> augmented = make.choose_each(kRefit);
   const Fusion& method = RowMaker::best_of(augmented);
@@ -280,6 +282,12 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);
   make.add_fusion("base + ift", "Base and IFT fused, no augmentation", RowMaker::best_of(plain));
+  if (!outcomes.front().base_augmented.test.users.empty()) {
+    make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", kBaseAugmented);
+    const std::vector<Fusion> prompts_only = make.choose_each(kBaseAugmented);
+    make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base",
+                    RowMaker::best_of(prompts_only));
+  }
   for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
     make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(kRefit, by_control(name), ""));
   }

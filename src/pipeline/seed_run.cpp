@@ -131,6 +131,9 @@ class SeedStages {
   void rank(SeedOutcome& outcome) {
     outcome.base = rank_backbone("rank-plain", base_, plain_, false, outcome);
     outcome.refit = rank_backbone("rank-augmented", refit_, augmented_, true, outcome);
+    if (setup_.run.controls) {
+      outcome.base_augmented = rank_backbone("rank-augmented-base", base_, augmented_, true, outcome);
+    }
     for (const auto& [name, fitted] : pair_controls_) {
       const PhaseCases cases = phase_cases(setup_, guard_, Phase::kTest, {.backbone = fitted.model.get()});
       outcome.refit_controls[name] = without_orders(cases, *fitted.model);

@@ -41,6 +41,9 @@ struct SeedOutcome {
   std::uint64_t seed = 0;
   BackboneRanking base;   ///< Base's candidates; language_model = the plainly tuned model (IFT)
   BackboneRanking refit;  ///< the refit backbone's candidates; language_model = the model tuned on augmented prompts
+  /// Base's candidates; language_model = the model tuned on augmented prompts, hints and similar users from Base: prompt
+  /// augmentation without data augmentation. Empty without run.controls.
+  BackboneRanking base_augmented;
   std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other pairs, by name
   augmentation::PairAccount pairs;
   std::vector<PromptExample> examples;

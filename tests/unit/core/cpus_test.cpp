@@ -84,7 +84,7 @@ TEST(CpusTest, TheAffinityMaskLimitsTheCpus) {
 TEST(BlasKernelTest, TheProgramRestartsOnceWithTheKernelThatTheUserChose) {
   const char* restarted = std::getenv("LLAMA4REC_RESTARTED");
   if (restarted != nullptr) {
-    choose_blas_kernel(0, nullptr);  // returns: once is enough
+    choose_blas_kernel(nullptr);  // returns: once is enough
     std::cerr << "kernel " << std::getenv("OPENBLAS_CORETYPE") << '\n';
     return;
   }
@@ -94,7 +94,7 @@ TEST(BlasKernelTest, TheProgramRestartsOnceWithTheKernelThatTheUserChose) {
     std::array<char*, 3> arguments{name.data(), filter.data(), nullptr};
     setenv("OPENBLAS_CORETYPE", "Prescott", 1);
     setenv("LLAMA4REC_OPENBLAS_CORETYPE", "Nehalem", 1);
-    choose_blas_kernel(2, arguments.data());
+    choose_blas_kernel(arguments.data());
     std::exit(1);
   };
   EXPECT_EXIT(restart(), testing::ExitedWithCode(0), "kernel Nehalem");
@@ -106,7 +106,7 @@ TEST(BlasKernelTest, NothingHappensWhereTheKernelIsSetAlready) {
       {
         setenv("OPENBLAS_CORETYPE", "Nehalem", 1);
         setenv("LLAMA4REC_OPENBLAS_CORETYPE", "Nehalem", 1);
-        choose_blas_kernel(0, nullptr);
+        choose_blas_kernel(nullptr);
         std::exit(7);
       },
       testing::ExitedWithCode(7), "");

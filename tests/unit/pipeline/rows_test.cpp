@@ -47,7 +47,7 @@ class Rows : public ::testing::Test {
   static SeedOutcome outcome(std::uint64_t seed, const std::vector<int>& validation, const std::vector<int>& test) {
     SeedOutcome result;
     result.seed = seed;
-    for (BackboneRanking* backbone : {&result.base, &result.refit}) {
+    for (BackboneRanking* backbone : {&result.base, &result.refit, &result.base_augmented}) {
       backbone->validation = phase(validation);
       backbone->test = phase(test);
       for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
