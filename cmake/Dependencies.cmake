@@ -12,6 +12,7 @@ find_package(CURL REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(Boost REQUIRED)
+pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 if(LLAMA4REC_FUZZ)
   # Fuzz targets are compiled with clang and run serially: clang's own OpenMP would be one more package, for nothing.
   add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED GLOBAL)

@@ -48,6 +48,20 @@ struct CompletionRequest {
   std::int64_t maximum_tokens = 256;  ///< of the answer; for free text
 };
 
+/// Where a completion comes from. The embedded model always answers, for its grammar binds it.
+enum class AnswerOutcome {
+  kAnswered,
+  kFallback,  ///< no answer that could be read: `order` is the options' own
+  kDropped,   ///< no answer: `order` is empty
+};
+
+/// Which log-probabilities a model's answers carry.
+enum class OptionProbabilities {
+  kNone,
+  kChoices,  ///< of choices only
+  kAll,      ///< of choices and of first positions
+};
+
 /// One answer. Log-probabilities are natural logarithms; empty where the model does not tell them.
 struct Completion {
   std::string text;
@@ -60,10 +74,13 @@ struct Completion {
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;
   bool from_journal = false;  ///< read back, not asked again
+  AnswerOutcome outcome = AnswerOutcome::kAnswered;
 };
 
 /// Called with the number of requests answered so far.
 using CompletionProgress = std::function<void(std::int64_t answered)>;
+/// Called with an answer when it arrives, and the index of its request.
+using CompletionArrival = std::function<void(std::size_t request, const Completion& answer)>;
 
 /// Answers batches of questions.
 class LanguageModel {
@@ -73,6 +90,19 @@ class LanguageModel {
   /// context), InterruptedError at a resumable point.
   [[nodiscard]] virtual std::vector<Completion> complete(std::span<const CompletionRequest> requests,
                                                          const CompletionProgress& progress) = 0;
+  /// Whether an answer depends on its request alone, not on what is asked beside it (rounding does): whoever keeps answers need
+  /// then ask only for those that are missing.
+  [[nodiscard]] virtual bool answers_alone() const { return false; }
+  /// As `complete`, and each answer is told when it arrives, in any order: what fails later cannot take it back. Here: all
+  /// of them at the end.
+  [[nodiscard]] virtual std::vector<Completion> complete_each(std::span<const CompletionRequest> requests,
+                                                              const CompletionArrival& arrived) {
+    auto answers = complete(requests, {});
+    for (std::size_t i = 0; i < answers.size(); ++i) arrived(i, answers[i]);
+    return answers;
+  }
+  /// Which log-probabilities the answers will carry.
+  [[nodiscard]] virtual OptionProbabilities option_probabilities() const { return OptionProbabilities::kAll; }
   /// Tokens of a text segment, for budgets.
   [[nodiscard]] virtual std::int64_t count_tokens(const std::string& segment) const = 0;
   /// Most tokens of prompt and answer together.

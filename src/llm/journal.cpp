@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -117,14 +118,68 @@ struct JournaledModel::State {
         answers[i] = std::move(*earlier);
         continue;
       }
-      const auto prompt = text::to_valid_utf8(requests[i].prompt.joined());
-      const auto json = completion_to_json(answers[i]);
-      insert.bind(1, keys[i]).bind(2, prompt).bind(3, json);
-      insert.bind(4, answers[i].prompt_tokens).bind(5, answers[i].answer_tokens).bind(6, seconds_each);
-      insert.step();
-      insert.reset();
+      write(keys[i], requests[i], answers[i], seconds_each);
     }
     transaction.commit();
+  }
+
+  void write(const std::string& key, const CompletionRequest& request, const Completion& answer, double seconds) {
+    const auto prompt = text::to_valid_utf8(request.prompt.joined());
+    const auto json = completion_to_json(answer);
+    insert.bind(1, key).bind(2, prompt).bind(3, json);
+    insert.bind(4, answer.prompt_tokens).bind(5, answer.answer_tokens).bind(6, seconds);
+    insert.step();
+    insert.reset();
+  }
+
+  void count(const Completion& answer) {
+    ++accounting.asked;
+    accounting.prompt_tokens += answer.prompt_tokens;
+    accounting.answer_tokens += answer.answer_tokens;
+  }
+
+  /// Asks a model whose answers stand alone for those that are missing, one of equal requests for all of them.
+  std::vector<Completion> ask_missing(std::span<const CompletionRequest> requests, const std::vector<std::string>& keys,
+                                      const CompletionProgress& progress) {
+    std::vector<Completion> answers(requests.size());
+    std::map<std::string, std::vector<std::size_t>> missing;  // places by key
+    std::vector<CompletionRequest> asked;
+    std::vector<std::string> asked_keys;
+    std::int64_t answered = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      auto& places = missing[keys[i]];
+      if (places.empty()) {
+        if (auto earlier = stored(keys[i])) {
+          missing.erase(keys[i]);
+          answers[i] = std::move(*earlier);
+          ++accounting.reused;
+          ++answered;
+          continue;
+        }
+        asked.push_back(requests[i]);
+        asked_keys.push_back(keys[i]);
+      } else {
+        ++accounting.reused;
+      }
+      places.push_back(i);
+    }
+    if (progress) progress(answered);
+    if (asked.empty()) return answers;
+    auto last = std::chrono::steady_clock::now();
+    (void)model.complete_each(asked, [&](std::size_t place, const Completion& answer) {
+      const auto now = std::chrono::steady_clock::now();
+      const double seconds = std::chrono::duration<double>(now - last).count();  // since the answer before it
+      last = now;
+      accounting.seconds += seconds;
+      if (answer.outcome == AnswerOutcome::kAnswered) write(asked_keys[place], asked[place], answer, seconds);
+      count(answer);
+      for (const std::size_t i : missing.at(asked_keys[place])) {
+        answers[i] = answer;
+        ++answered;
+      }
+      if (progress) progress(answered);
+    });
+    return answers;
   }
 
   std::vector<Completion> ask(std::span<const CompletionRequest> requests, const std::vector<std::string>& keys) {
@@ -136,12 +191,8 @@ struct JournaledModel::State {
           fmt::format("the language model gave {} answers to {} requests", answers.size(), requests.size()));
     }
     store(requests, keys, answers, seconds / static_cast<double>(std::max<std::size_t>(1, answers.size())));
-    accounting.asked += static_cast<std::int64_t>(answers.size());
     accounting.seconds += seconds;
-    for (const auto& answer : answers) {
-      accounting.prompt_tokens += answer.prompt_tokens;
-      accounting.answer_tokens += answer.answer_tokens;
-    }
+    for (const auto& answer : answers) count(answer);
     return answers;
   }
 };
@@ -156,6 +207,11 @@ JournaledModel::~JournaledModel() = default;
 std::vector<Completion> JournaledModel::complete(std::span<const CompletionRequest> requests,
                                                  const CompletionProgress& progress) {
   const auto fingerprint = state_->model.fingerprint();
+  if (state_->model.answers_alone()) {
+    std::vector<std::string> keys;
+    for (const auto& request : requests) keys.push_back(sha256(fingerprint + "\n" + canonical_request(request)));
+    return state_->ask_missing(requests, keys, progress);
+  }
   std::vector<Completion> completions;
   completions.reserve(requests.size());
   for (std::size_t begin = 0; begin < requests.size(); begin += static_cast<std::size_t>(state_->batch)) {
@@ -180,6 +236,8 @@ std::vector<Completion> JournaledModel::complete(std::span<const CompletionReque
   return completions;
 }
 
+bool JournaledModel::answers_alone() const { return state_->model.answers_alone(); }
+OptionProbabilities JournaledModel::option_probabilities() const { return state_->model.option_probabilities(); }
 std::int64_t JournaledModel::count_tokens(const std::string& segment) const {
   return state_->model.count_tokens(segment);
 }

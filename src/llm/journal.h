@@ -22,7 +22,9 @@ struct JournalAccounting {
 
 /// Wraps any language model. Requests are cut into batches by their position in the call (so the composition of a batch,
 /// and with it rounding, is the same in a resumed run); a batch's answers are committed together when they arrive; a batch that is
-/// whole in the journal is not asked again; equal requests share the first answer. Key: model fingerprint, prompt segments, grammar, limits.
+/// whole in the journal is not asked again; equal requests share the first answer. A model whose answers depend on nothing else
+/// (LanguageModel::answers_alone) is asked for all that is missing at once, and each answer is committed when it arrives, so that a
+/// call that fails later loses none; what it fell back on or dropped is not stored and is asked again next time. Key: model fingerprint, prompt segments, grammar, limits.
 class JournaledModel : public LanguageModel {
  public:
   /// Opens or creates `file` (WAL). InternalError when it is locked, read-only or damaged.
@@ -31,6 +33,8 @@ class JournaledModel : public LanguageModel {
 
   [[nodiscard]] std::vector<Completion> complete(std::span<const CompletionRequest> requests,
                                                  const CompletionProgress& progress) override;
+  [[nodiscard]] bool answers_alone() const override;
+  [[nodiscard]] OptionProbabilities option_probabilities() const override;
   [[nodiscard]] std::int64_t count_tokens(const std::string& segment) const override;
   [[nodiscard]] std::int64_t context_length() const override;
   [[nodiscard]] std::string fingerprint() const override;
