@@ -27,6 +27,8 @@ libcli11-dev           | the command line
 nlohmann-json3-dev     | JSON
 libfmt-dev             | formatting
 libspdlog-dev          | logging
+libpcre2-dev           | the patterns that cut text into words in a tokenizer.json
+libutf8proc-dev        | NFC, which Qwen2'"'"'s tokenizer.json asks for
 libsqlite3-dev         | the journal of LLM answers, the run store
 libcurl4-openssl-dev   | downloads, remote LLMs
 libcpp-httplib-dev     | the HTTP service, and the servers that the tests talk to

@@ -27,7 +27,7 @@ void generate(Context& context, const GenerateFlags& flags) {
     throw UsageError("llm generate: give either --prompt or --token-ids");
   }
   const auto device = tensor::parse_device(configuration.read<RuntimeOptions>().device);
-  const auto model = llm::EmbeddedLlm::load(flags.model, device);
+  const auto model = llm::EmbeddedLlm::load(flags.model, device, configuration.read<llm::ChatOptions>());
   const auto tokens = flags.token_ids.empty() ? model->encode({{flags.prompt}}) : flags.token_ids;
   const auto generated = model->generate(tokens, flags.max_new_tokens);
   if (context.json) {

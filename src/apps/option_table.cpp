@@ -3,6 +3,7 @@
 #include "augmentation/preference_pairs.h"
 #include "data/load.h"
 #include "evaluation/evaluation_options.h"
+#include "llm/chat_template.h"
 #include "llm/embedded_llm.h"
 #include "pipeline/run_options.h"
 #include "prompts/instruction_fold.h"
@@ -21,6 +22,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<data::DataOptions>();
   table->add<evaluation::EvaluationOptions>();
   table->add<llm::ModelOptions>();
+  table->add<llm::ChatOptions>();
   table->add<llm::PretrainingOptions>();
   table->add<llm::TuningOptions>();
   table->add<pipeline::RunOptions>();

@@ -16,10 +16,33 @@ FileLocation location_of(const std::string& file, std::string_view text, std::si
           .column = before.size() - line_start + 1};
 }
 
+/// Deeper documents would overflow the stack of whoever walks through them.
+void check_depth(const std::string& text, const std::string& file) {
+  constexpr int kDeepest = 200;
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest) {
+        throw DataError(location_of(file, text, at), "expected a JSON document that nests less deep");
+      }
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+
 }  // namespace
 
 template <class Json>
 Json parse_json(const std::string& text, const std::string& file) {
+  check_depth(text, file);
   try {
     return Json::parse(text);
   } catch (const typename Json::parse_error& error) {

@@ -1,6 +1,7 @@
 #include "llm/checkpoint.h"
 
-#include <set>
+#include <optional>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
-#include "core/json_text.h"
+#include "llm/json_reader.h"
+#include "llm/tokenizer_files.h"
+#include "llm/weight_files.h"
 #include "tensor/safetensors.h"
 
 namespace llama4rec::llm {
@@ -19,8 +22,8 @@ using TensorMap = std::map<std::string, Tensor>;
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
-constexpr const char* kIndexFile = "model.safetensors.index.json";
-constexpr const char* kTokenizerFile = "tokenizer.model";
+constexpr const char* kGenerationFile = "generation_config.json";
+constexpr std::uintmax_t kLargestConfig = 1 << 20;  // bytes
 
 /// Views of the model's weights by standard name.
 TensorMap named_views(const Transformer& model) {
@@ -60,26 +63,62 @@ TensorMap named_views(const Transformer& model) {
   return views;
 }
 
-TensorMap read_weights(const std::filesystem::path& folder) {
-  const auto single = folder / kWeightsFile;
-  const auto index_file = folder / kIndexFile;
-  if (std::filesystem::exists(single) || !std::filesystem::exists(index_file)) {
-    return tensor::read_safetensors(single).tensors;
+/// The tensors that a model of this shape has, tied output left out.
+std::map<std::string, std::vector<std::int64_t>> expected_shapes(const ModelConfig& config) {
+  const auto query = config.heads * config.head_dimension();
+  const auto key_value = config.key_value_size();
+  const auto hidden = config.hidden;
+  std::map<std::string, std::vector<std::int64_t>> shapes{{"model.embed_tokens.weight", {config.vocabulary, hidden}},
+                                                          {"model.norm.weight", {hidden}}};
+  if (!config.tied) shapes["lm_head.weight"] = {config.vocabulary, hidden};
+  for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+    const auto prefix = fmt::format("model.layers.{}.", layer);
+    shapes[prefix + "input_layernorm.weight"] = {hidden};
+    shapes[prefix + "post_attention_layernorm.weight"] = {hidden};
+    shapes[prefix + "self_attn.q_proj.weight"] = {query, hidden};
+    shapes[prefix + "self_attn.k_proj.weight"] = {key_value, hidden};
+    shapes[prefix + "self_attn.v_proj.weight"] = {key_value, hidden};
+    shapes[prefix + "self_attn.o_proj.weight"] = {hidden, query};
+    shapes[prefix + "mlp.gate_proj.weight"] = {config.intermediate, hidden};
+    shapes[prefix + "mlp.up_proj.weight"] = {config.intermediate, hidden};
+    shapes[prefix + "mlp.down_proj.weight"] = {hidden, config.intermediate};
+    if (!config.query_key_value_bias) continue;
+    shapes[prefix + "self_attn.q_proj.bias"] = {query};
+    shapes[prefix + "self_attn.k_proj.bias"] = {key_value};
+    shapes[prefix + "self_attn.v_proj.bias"] = {key_value};
   }
-  const auto index = parse_json(read_file(index_file), index_file.string());
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    throw DataError({.file = index_file.string()}, "expected a JSON object with \"weight_map\"");
-  }
-  std::set<std::string> shards;
-  for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string() || std::filesystem::path(shard.get<std::string>()).filename() != shard.get<std::string>()) {
-      throw DataError({.file = index_file.string()}, fmt::format("\"{}\" does not name a file of this folder", name));
+  return shapes;
+}
+
+/// Every tensor is there with its shape and a floating type, and no other one: known from the headers, before the model is made.
+void check_weights(const ModelConfig& config, const WeightFiles& weights) {
+  const auto shapes = expected_shapes(config);
+  for (const auto& [name, shape] : shapes) {
+    const auto found = weights.entries().find(name);
+    if (found == weights.entries().end()) {
+      throw DataError({.file = weights.origin()},
+                      fmt::format("tensor \"{}\" is missing, which config.json asks for", name));
     }
-    shards.insert(shard.get<std::string>());
+    const auto& [name_in_file, entry] = *found;
+    const auto& header = *entry.header;
+    if (header.shape != shape) {
+      throw DataError({.file = weights.name_of(entry)},
+                      fmt::format("tensor \"{}\" has the shape [{}], config.json asks for [{}]", name,
+                                  fmt::join(header.shape, ", "), fmt::join(shape, ", ")));
+    }
+    if (!torch::isFloatingType(tensor::scalar_type(header.type))) {
+      throw DataError({.file = weights.name_of(entry)},
+                      fmt::format("tensor \"{}\" holds no floating-point numbers ({})", name, header.type));
+    }
   }
-  TensorMap all;
-  for (const auto& shard : shards) all.merge(tensor::read_safetensors(folder / shard).tensors);
-  return all;
+  for (const auto& [name, entry] : weights.entries()) {
+    const bool derived = name.ends_with("rotary_emb.inv_freq");  // old checkpoints store it; it follows from the shape
+    const bool copy_of_embedding = config.tied && name == "lm_head.weight";
+    if (!derived && !copy_of_embedding && !shapes.contains(name)) {
+      throw DataError({.file = weights.name_of(entry)},
+                      fmt::format("unknown tensor {}", describe(nlohmann::json(name))));
+    }
+  }
 }
 
 }  // namespace
@@ -90,58 +129,33 @@ TensorMap standard_tensors(const Transformer& model) {
   return tensors;
 }
 
-void assign_standard_tensors(Transformer& model, const TensorMap& tensors, const std::string& origin) {
-  const torch::NoGradGuard no_grad;
-  auto views = named_views(model);
-  for (const auto& [name, tensor] : tensors) {
-    const bool derived = name.ends_with("rotary_emb.inv_freq");  // old checkpoints store it; it follows from the shape
-    const bool copy_of_embedding = model.config().tied && name == "lm_head.weight";
-    if (!derived && !copy_of_embedding && !views.contains(name)) {
-      throw DataError({.file = origin}, fmt::format("unknown tensor \"{}\"", name));
-    }
-  }
-  for (auto& [name, view] : views) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) throw DataError({.file = origin}, fmt::format("tensor \"{}\" is missing", name));
-    if (found->second.sizes() != view.sizes()) {
-      throw DataError({.file = origin},
-                      fmt::format("tensor \"{}\" has the shape [{}], config.json asks for [{}]", name,
-                                  fmt::join(found->second.sizes(), ", "), fmt::join(view.sizes(), ", ")));
-    }
-    if (!found->second.is_floating_point()) {
-      throw DataError({.file = origin}, fmt::format("tensor \"{}\" holds no floating-point numbers", name));
-    }
-    view.copy_(found->second);
-  }
-}
-
-void write_checkpoint(const std::filesystem::path& folder, const Transformer& model,
-                      const std::string& serialized_tokenizer) {
+void write_checkpoint(const std::filesystem::path& folder, const Transformer& model, const Tokenizer& tokenizer) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
   std::filesystem::remove(folder / kConfigFile, error);  // a half-replaced folder must not look whole
   tensor::write_safetensors(folder / kWeightsFile,
                             {.tensors = standard_tensors(model), .metadata = {{"format", "pt"}}});
-  write_file_atomically(folder / kTokenizerFile, serialized_tokenizer);
+  write_tokenizer(folder, tokenizer, model.config());
+  write_file_atomically(folder / kGenerationFile, generation_config_to_json(model.config()));
   write_file_atomically(folder / kConfigFile, config_to_json(model.config()));
 }
 
-Transformer read_checkpoint(const std::filesystem::path& folder, const torch::Device& device) {
+ModelConfig read_checkpoint_config(const std::filesystem::path& folder) {
   const auto file = folder / kConfigFile;
-  const auto config = config_from_json(read_file(file), file.string());
-  // The weights are read first: their file's size bounds what a damaged config.json can make us allocate.
-  const auto tensors = read_weights(folder);
-  std::int64_t numbers = 0;
-  for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
-  // First what bounds each factor, so that the count cannot overflow. A single missing tensor is named later.
-  if (config.vocabulary > numbers / config.hidden || config.hidden > numbers / config.hidden ||
-      config.intermediate > numbers / config.hidden || config.layers > static_cast<std::int64_t>(tensors.size()) ||
-      parameter_count(config) / 2 > numbers) {
-    throw DataError({.file = file.string()}, "describes a model that is larger than the weights beside it");
+  auto config = config_from_json(read_bounded_file(file, kLargestConfig), file.string());
+  if (const auto more = folder / kGenerationFile; std::filesystem::exists(more)) {
+    add_generation_config(read_bounded_file(more, kLargestConfig), more.string(), config);
   }
-  Transformer model(config, 0, device);
-  assign_standard_tensors(model, tensors, (folder / kWeightsFile).string());
+  return config;
+}
+
+Transformer read_checkpoint(const std::filesystem::path& folder, const ModelConfig& config,
+                            const torch::Device& device) {
+  const WeightFiles weights(folder);
+  check_weights(config, weights);
+  Transformer model(config, std::nullopt, device);
+  for (const auto& [name, view] : named_views(model)) weights.copy(weights.entries().at(name), view);
   return model;
 }
 

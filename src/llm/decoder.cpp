@@ -53,14 +53,14 @@ class PermutationContinuation : public Continuation {
   std::int64_t written_ = 0;
 };
 
-/// Writes anything until the end token.
+/// Writes anything until one of the end tokens.
 class FreeContinuation : public Continuation {
  public:
-  FreeContinuation(Token end, std::int64_t maximum) : end_(end), maximum_(maximum) {}
+  FreeContinuation(std::vector<Token> ends, std::int64_t maximum) : ends_(std::move(ends)), maximum_(maximum) {}
 
   [[nodiscard]] std::vector<Token> allowed() const override { return {}; }
   std::vector<Token> take(Token token, double log_probability) override {
-    if (token == end_) {
+    if (std::find(ends_.begin(), ends_.end(), token) != ends_.end()) {
       result.ended = true;
       return {};
     }
@@ -72,7 +72,7 @@ class FreeContinuation : public Continuation {
   GeneratedTokens result;
 
  private:
-  Token end_;
+  std::vector<Token> ends_;
   std::int64_t maximum_;
 };
 
@@ -135,7 +135,7 @@ class BatchDecoder {
       item.permutation =
           std::make_unique<PermutationContinuation>(prepared, tokenizer_.end_token(), options_.jump_forward);
     } else {
-      item.free = std::make_unique<FreeContinuation>(tokenizer_.end_token(), prepared.request->maximum_tokens);
+      item.free = std::make_unique<FreeContinuation>(tokenizer_.end_tokens(), prepared.request->maximum_tokens);
     }
     return item;
   }
@@ -272,7 +272,8 @@ GeneratedTokens generate_tokens(const Transformer& model, std::int64_t vocabular
   const auto length = static_cast<std::int64_t>(prompt.size());
   KeyValueCache cache(model.config(), 1, length + maximum, model.device());
   const auto states = model.read_on(single_row(prompt, model.device()), cache);
-  FreeContinuation continuation(static_cast<Token>(model.config().end_token), maximum);
+  const auto& ends = model.config().end_tokens;
+  FreeContinuation continuation({ends.begin(), ends.end()}, maximum);
   generate(model, vocabulary, std::move(cache), states.narrow(0, length - 1, 1), {length}, {&continuation});
   return std::move(continuation.result);
 }

@@ -1,5 +1,7 @@
 #include "llm/embedded_llm.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
@@ -8,6 +10,8 @@
 #include "core/text.h"
 #include "llm/checkpoint.h"
 #include "llm/decoder.h"
+#include "llm/sentencepiece_tokenizer.h"
+#include "llm/tokenizer_files.h"
 #include "llm/trainer.h"
 
 namespace llama4rec::llm {
@@ -19,7 +23,7 @@ constexpr int kArithmeticVersion = 1;
 }  // namespace
 
 struct EmbeddedLlm::State {
-  Tokenizer tokenizer;
+  std::unique_ptr<Tokenizer> tokenizer;
   Transformer transformer;
   mutable std::string fingerprint;  ///< empty until asked for, and after training
 };
@@ -30,57 +34,67 @@ EmbeddedLlm::~EmbeddedLlm() = default;
 std::unique_ptr<EmbeddedLlm> EmbeddedLlm::create(const std::filesystem::path& tokenizer_file,
                                                  const ModelOptions& options, std::uint64_t seed,
                                                  const torch::Device& device) {
-  Tokenizer tokenizer(read_file(tokenizer_file), tokenizer_file.string());
-  const auto config = make_config(options, tokenizer.vocabulary(), tokenizer.begin_token(), tokenizer.end_token());
+  auto tokenizer = std::make_unique<SentencePieceTokenizer>(read_file(tokenizer_file), tokenizer_file.string());
+  const auto config = make_config(options, tokenizer->vocabulary(), tokenizer->begin_token().value_or(0),
+                                  {tokenizer->end_tokens().begin(), tokenizer->end_tokens().end()});
   Transformer transformer(config, seed, device);
   return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
       State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
 }
 
-std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& folder, const torch::Device& device) {
-  auto transformer = read_checkpoint(folder, device);
-  const auto file = folder / "tokenizer.model";
-  Tokenizer tokenizer(read_file(file), file.string());
-  if (tokenizer.vocabulary() > transformer.config().vocabulary) {
-    throw DataError({.file = file.string()}, fmt::format("{} pieces, but config.json has a vocabulary of {}",
-                                                         tokenizer.vocabulary(), transformer.config().vocabulary));
+std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& folder, const torch::Device& device,
+                                               const ChatOptions& chat) {
+  auto config = read_checkpoint_config(folder);
+  if (chat.chat_template != "saved") {
+    config.chat_template = chat.chat_template;
+    config.system_text = chat.system_text;
+  } else if (!chat.system_text.empty()) {
+    config.system_text = chat.system_text;
   }
+  auto tokenizer = load_tokenizer(folder, config);
+  config.end_tokens.assign(tokenizer->end_tokens().begin(), tokenizer->end_tokens().end());  // a template's comes first
+  auto transformer = read_checkpoint(folder, config, device);
   return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
       State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
 }
 
 void EmbeddedLlm::save(const std::filesystem::path& folder) const {
-  write_checkpoint(folder, state_->transformer, state_->tokenizer.serialized());
+  write_checkpoint(folder, state_->transformer, *state_->tokenizer);
 }
 
 TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
                                    const TrainingHooks& hooks) {
   const auto start = fingerprint();
   state_->fingerprint.clear();
-  return train_model(state_->transformer, state_->tokenizer, start, source, options, seed, hooks);
+  return train_model(state_->transformer, *state_->tokenizer, start, source, options, seed, hooks);
 }
 
 double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {
-  return evaluate_model(state_->transformer, state_->tokenizer, texts);
+  return evaluate_model(state_->transformer, *state_->tokenizer, texts);
 }
 
 std::vector<Completion> EmbeddedLlm::complete(std::span<const CompletionRequest> requests,
                                               const CompletionProgress& progress) {
-  return complete_requests(state_->transformer, state_->tokenizer, requests, DecoderOptions{}, progress);
+  return complete_requests(state_->transformer, *state_->tokenizer, requests, DecoderOptions{}, progress);
 }
 
 std::int64_t EmbeddedLlm::count_tokens(const std::string& segment) const {
-  return static_cast<std::int64_t>(state_->tokenizer.encode(segment).size());
+  return static_cast<std::int64_t>(state_->tokenizer->encode(segment).size());
 }
 
-std::int64_t EmbeddedLlm::context_length() const { return state_->transformer.config().context; }
+std::int64_t EmbeddedLlm::context_length() const {
+  // Whoever fills it counts one token before a prompt; a chat template has more.
+  const auto& tokenizer = *state_->tokenizer;
+  const auto frame = static_cast<std::int64_t>(tokenizer.prompt_begin().size() + tokenizer.prompt_end().size());
+  return state_->transformer.config().context - std::max<std::int64_t>(0, frame - 1);
+}
 
 std::string EmbeddedLlm::fingerprint() const {
   if (state_->fingerprint.empty()) {
     Digest digest(DigestKind::kSha256);
     digest.update(fmt::format("arithmetic {}\n", kArithmeticVersion));
     digest.update(config_to_json(state_->transformer.config()));
-    digest.update(state_->tokenizer.serialized());
+    digest.update(state_->tokenizer->serialized());
     for (const auto& [name, tensor] : standard_tensors(state_->transformer)) {
       digest.update(name);
       digest.update({static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()});
@@ -101,11 +115,11 @@ std::vector<double> EmbeddedLlm::score_tokens(std::span<const std::int32_t> toke
 }
 
 std::vector<std::int32_t> EmbeddedLlm::encode(const PromptText& prompt) const {
-  return state_->tokenizer.encode_prompt(prompt.segments);
+  return state_->tokenizer->encode_prompt(prompt.segments);
 }
 
 Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens) {
-  auto generated = generate_tokens(state_->transformer, state_->tokenizer.vocabulary(), tokens, maximum_tokens);
+  auto generated = generate_tokens(state_->transformer, state_->tokenizer->vocabulary(), tokens, maximum_tokens);
   auto text = decode(generated.tokens);
   return {.tokens = std::move(generated.tokens),
           .text = std::move(text),
@@ -113,7 +127,7 @@ Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int6
 }
 
 std::string EmbeddedLlm::decode(std::span<const std::int32_t> tokens) const {
-  return text::to_valid_utf8(state_->tokenizer.decode({tokens.begin(), tokens.end()}));
+  return text::to_valid_utf8(state_->tokenizer->decode({tokens.begin(), tokens.end()}));
 }
 
 }  // namespace llama4rec::llm

@@ -13,25 +13,12 @@
 #include <llama4rec/language_model.h>
 
 #include "config/options.h"
+#include "llm/chat_template.h"
+#include "llm/model_options.h"
 #include "llm/training_text.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
-
-/// Shape of the model made on the spot.
-struct ModelOptions {
-  std::int64_t hidden = 96;
-  std::int64_t intermediate = 256;
-  std::int64_t layers = 2;
-  std::int64_t heads = 4;
-  std::int64_t key_value_heads = 4;
-  std::int64_t context = 1024;     ///< most tokens of prompt and answer
-  std::int64_t vocabulary = 4000;  ///< most pieces of the tokeniser
-  std::int64_t piece_length = 64;  ///< most characters of a piece: whole titles become one token
-  double dropout = 0.2;
-  double rope_theta = 10000;
-  void declare(config::OptionVisitor& visit);  // "llm.hidden", ...
-};
 
 /// How a training run goes; declared twice, with the prefixes "pretraining." and "tuning.".
 struct TrainingOptions {
@@ -99,9 +86,10 @@ class EmbeddedLlm : public LanguageModel {
   /// Fresh weights from the seed, over the tokeniser in `tokenizer_file`.
   static std::unique_ptr<EmbeddedLlm> create(const std::filesystem::path& tokenizer_file, const ModelOptions& options,
                                              std::uint64_t seed, const torch::Device& device);
-  /// Reads a folder that `save` wrote, in the layout of Hugging Face LLaMA checkpoints: config.json, model.safetensors,
-  /// tokenizer.model. DataError names what is wrong.
-  static std::unique_ptr<EmbeddedLlm> load(const std::filesystem::path& folder, const torch::Device& device);
+  /// Reads a folder that `save` wrote, or another checkpoint in the layout of Hugging Face (docs/checkpoints.md). DataError names what is
+  /// wrong; UsageError where the tokeniser lacks what the chat template needs.
+  static std::unique_ptr<EmbeddedLlm> load(const std::filesystem::path& folder, const torch::Device& device,
+                                           const ChatOptions& chat = {});
   ~EmbeddedLlm() override;
 
   /// Writes the folder; every file atomically, config.json last.

@@ -1,17 +1,14 @@
 #include "llm/model_config.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <llama4rec/error.h>
 #include <nlohmann/json.hpp>
 
 #include "core/json_text.h"
+#include "llm/json_reader.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -20,7 +17,7 @@ using nlohmann::ordered_json;
 
 /// Why a shape is impossible; empty when it is fine.
 std::string fault(const ModelConfig& config) {
-  if (config.hidden % config.heads != 0) {
+  if (config.head_size == 0 && config.hidden % config.heads != 0) {
     return fmt::format("hidden size {} is not a multiple of {} heads", config.hidden, config.heads);
   }
   if (config.head_dimension() % 2 != 0) {
@@ -47,76 +44,8 @@ ordered_json to_json(const RotaryScaling& scaling) {
           {"original_max_position_embeddings", scaling.original_context}};
 }
 
-/// Reads checked values out of a config.json, or out of an object in it.
-class Reader {
- public:
-  Reader(ordered_json object, std::string file, std::string path = "")
-      : file_(std::move(file)), path_(std::move(path)), object_(std::move(object)) {
-    if (!object_.is_object()) {
-      throw DataError({.file = file_}, path_.empty() ? "expected a JSON object"
-                                                     : fmt::format("key \"{}\": expected a JSON object", path_));
-    }
-  }
-
-  [[nodiscard]] bool has(const char* key) const { return !find(key).is_null(); }
-  [[nodiscard]] Reader object(const char* key) const { return {find(key), file_, path_ + key + "."}; }
-
-  [[nodiscard]] std::int64_t integer(const char* key, std::int64_t minimum, std::int64_t maximum,
-                                     std::int64_t fallback) const {
-    const auto value = find(key);
-    if (value.is_null() && fallback >= 0) return fallback;
-    if (!value.is_number_integer() || value < minimum || value > maximum) {
-      fail(key, fmt::format("an integer from {} to {}", minimum, maximum));
-    }
-    return value.get<std::int64_t>();
-  }
-  /// Without `fallback` (NaN) the key must be there.
-  [[nodiscard]] double number(const char* key, double minimum, double maximum,
-                              double fallback = std::numeric_limits<double>::quiet_NaN()) const {
-    const auto value = find(key);
-    if (value.is_null() && !std::isnan(fallback)) return fallback;
-    if (!value.is_number() || !(value >= minimum && value <= maximum)) {
-      fail(key, fmt::format("a number from {} to {}", minimum, maximum));
-    }
-    return value.get<double>();
-  }
-  [[nodiscard]] bool boolean(const char* key, bool fallback) const {
-    const auto value = find(key);
-    if (value.is_null()) return fallback;
-    if (!value.is_boolean()) fail(key, "true or false");
-    return value.get<bool>();
-  }
-  /// One of `choices`; the first where the key is missing.
-  [[nodiscard]] std::string one_of(const char* key, const std::vector<std::string>& choices) const {
-    const auto value = find(key);
-    if (value.is_null()) return choices.front();
-    if (!value.is_string() || std::find(choices.begin(), choices.end(), value.get<std::string>()) == choices.end()) {
-      fail(key, fmt::format("{} (nothing else is supported)", fmt::join(choices, " or ")));
-    }
-    return value.get<std::string>();
-  }
-  /// The key is missing, null, or has the one value that we support.
-  void expect(const char* key, const ordered_json& only) const {
-    const auto value = find(key);
-    if (!value.is_null() && value != only) fail(key, only.dump() + " (nothing else is supported)");
-  }
-  [[noreturn]] void fail(const char* key, const std::string& expected) const {
-    const auto value = find(key);
-    throw DataError({.file = file_}, fmt::format("key \"{}{}\" is {}, expected {}", path_, key,
-                                                 value.is_null() ? "missing" : value.dump(), expected));
-  }
-
- private:
-  [[nodiscard]] ordered_json find(const char* key) const {
-    return object_.contains(key) ? object_[key] : ordered_json();
-  }
-  std::string file_;
-  std::string path_;  ///< of the object in the document, with a dot behind it; empty for the document
-  ordered_json object_;
-};
-
 /// "default" or "llama3"; older files call the key "type".
-RotaryScaling read_scaling(const Reader& reader) {
+RotaryScaling read_scaling(const JsonReader& reader) {
   const char* key = reader.has("rope_type") ? "rope_type" : "type";
   if (reader.one_of(key, {"default", "llama3"}) == "default") {
     reader.expect("factor", 1.0);
@@ -133,10 +62,35 @@ RotaryScaling read_scaling(const Reader& reader) {
   return scaling;
 }
 
+/// A number or a list of numbers; empty where the key is missing.
+std::vector<std::int64_t> read_end_tokens(const JsonReader& reader, std::int64_t vocabulary) {
+  constexpr const char* kKey = "eos_token_id";
+  constexpr std::size_t kMost = 1000;
+  if (!reader.value(kKey).is_array()) {
+    if (!reader.has(kKey)) return {};
+    return {reader.integer(kKey, 0, vocabulary - 1, -1)};
+  }
+  std::vector<std::int64_t> tokens;
+  for (const auto& value : reader.value(kKey)) {
+    if (!value.is_number_integer() || value < 0 || value >= vocabulary || tokens.size() == kMost) {
+      reader.fail(kKey, fmt::format("a token or a list of tokens from 0 to {}", vocabulary - 1));
+    }
+    const auto token = value.get<std::int64_t>();
+    if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
+  }
+  return tokens;
+}
+
+/// A single token as a number, as most files have it.
+ordered_json end_tokens_to_json(const std::vector<std::int64_t>& tokens) {
+  if (tokens.size() == 1) return tokens.front();
+  return tokens;
+}
+
 }  // namespace
 
 ModelConfig make_config(const ModelOptions& options, std::int64_t vocabulary, std::int64_t begin_token,
-                        std::int64_t end_token) {
+                        std::vector<std::int64_t> end_tokens) {
   ModelConfig config{.vocabulary = vocabulary,
                      .hidden = options.hidden,
                      .intermediate = options.intermediate,
@@ -147,7 +101,7 @@ ModelConfig make_config(const ModelOptions& options, std::int64_t vocabulary, st
                      .rope_theta = options.rope_theta,
                      .dropout = options.dropout,
                      .begin_token = begin_token,
-                     .end_token = end_token};
+                     .end_tokens = std::move(end_tokens)};
   if (const auto why = fault(config); !why.empty()) throw UsageError("llm options: " + why);
   return config;
 }
@@ -169,10 +123,15 @@ std::string config_to_json(const ModelConfig& config) {
                            {"hidden_act", "silu"},
                            {"tie_word_embeddings", config.tied},
                            {"bos_token_id", config.begin_token},
-                           {"eos_token_id", config.end_token},
+                           {"eos_token_id", end_tokens_to_json(config.end_tokens)},
                            {"initializer_range", 0.02},
                            {"torch_dtype", "float32"},
                            {"llama4rec", {{"dropout", config.dropout}}}};
+  if (config.chat_template != "none") {
+    document["llama4rec"]["chat_template"] = config.chat_template;
+    document["llama4rec"]["system_text"] = config.system_text;
+  }
+  if (config.head_size != 0) document["head_dim"] = config.head_size;
   if (!qwen) document["attention_bias"] = document["mlp_bias"] = false;
   return document.dump(2) + "\n";
 }
@@ -186,12 +145,13 @@ std::int64_t parameter_count(const ModelConfig& config) {
 }
 
 ModelConfig config_from_json(const std::string& json, const std::string& file) {
-  const Reader reader(parse_json<ordered_json>(json, file), file);
-  const bool qwen = reader.one_of("model_type", {"llama", "qwen2"}) == "qwen2";
+  const auto document = parse_json(json, file);
+  const JsonReader reader(document, file);
+  const auto type = reader.one_of("model_type", {"llama", "qwen2", "mistral"});
   reader.expect("hidden_act", "silu");
   reader.expect("attention_bias", false);
   reader.expect("mlp_bias", false);
-  reader.expect("use_sliding_window", false);
+  reader.expect("quantization_config", nullptr);
   ModelConfig config;
   config.vocabulary = reader.integer("vocab_size", 1, 10'000'000, -1);
   config.hidden = reader.integer("hidden_size", 2, 1'000'000, -1);
@@ -199,23 +159,50 @@ ModelConfig config_from_json(const std::string& json, const std::string& file) {
   config.layers = reader.integer("num_hidden_layers", 1, 10'000, -1);
   config.heads = reader.integer("num_attention_heads", 1, 100'000, -1);
   config.key_value_heads = reader.integer("num_key_value_heads", 1, config.heads, config.heads);
+  config.head_size = reader.integer("head_dim", 1, 65'536, 0);
+  if (config.head_size * config.heads == config.hidden) config.head_size = 0;
   config.context = reader.integer("max_position_embeddings", 1, 100'000'000, -1);
+  // Up to the window's length, attention in a window is attention over everything. Mistral's null stands for no window.
+  if (reader.boolean("use_sliding_window", false) || (type == "mistral" && reader.has("sliding_window"))) {
+    config.context = std::min(config.context, reader.integer("sliding_window", 1, 100'000'000, -1));
+  }
   config.norm_epsilon = reader.number("rms_norm_eps", 0, 1, 1e-6);
   config.rope_theta = reader.number("rope_theta", 1, 1e12, 10000);
   if (reader.has("rope_scaling")) config.rope_scaling = read_scaling(reader.object("rope_scaling"));
   if (reader.has("rope_parameters")) {  // where newer files have both
-    const Reader rotary = reader.object("rope_parameters");
+    const auto rotary = reader.object("rope_parameters");
     config.rope_theta = rotary.number("rope_theta", 1, 1e12, config.rope_theta);
     config.rope_scaling = read_scaling(rotary);
   }
-  config.query_key_value_bias = qwen;
+  config.query_key_value_bias = type == "qwen2";
   config.tied = reader.boolean("tie_word_embeddings", false);
-  if (reader.has("llama4rec")) config.dropout = reader.object("llama4rec").number("dropout", 0, 0.99, 0);
+  if (reader.has("llama4rec")) {
+    const auto own = reader.object("llama4rec");
+    config.dropout = own.number("dropout", 0, 0.99, 0);
+    config.chat_template = own.one_of("chat_template", {"none", "llama2", "llama3", "chatml"});
+    if (own.has("system_text")) config.system_text = own.text("system_text");
+  }
   config.begin_token = reader.integer("bos_token_id", 0, config.vocabulary - 1, 1);
-  config.end_token = reader.integer("eos_token_id", 0, config.vocabulary - 1, 2);
+  config.end_tokens = read_end_tokens(reader, config.vocabulary);
+  if (config.end_tokens.empty()) config.end_tokens = {std::min<std::int64_t>(2, config.vocabulary - 1)};
   if (const auto why = fault(config); !why.empty()) throw DataError({.file = file}, why);
-  reader.expect("head_dim", config.head_dimension());
   return config;
+}
+
+void add_generation_config(const std::string& json, const std::string& file, ModelConfig& config) {
+  const auto document = parse_json(json, file);
+  for (const auto token : read_end_tokens(JsonReader(document, file), config.vocabulary)) {
+    if (std::find(config.end_tokens.begin(), config.end_tokens.end(), token) == config.end_tokens.end()) {
+      config.end_tokens.push_back(token);
+    }
+  }
+}
+
+std::string generation_config_to_json(const ModelConfig& config) {
+  const ordered_json document = {{"_from_model_config", true},
+                                 {"bos_token_id", config.begin_token},
+                                 {"eos_token_id", end_tokens_to_json(config.end_tokens)}};
+  return document.dump(2) + "\n";
 }
 
 }  // namespace llama4rec::llm

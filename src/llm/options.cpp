@@ -1,6 +1,7 @@
-// The options of the language model; declared in llm/embedded_llm.h.
+// The options of the language model; declared in llm/model_options.h, llm/chat_template.h and llm/embedded_llm.h.
 #include <string>
 
+#include "llm/chat_template.h"
 #include "llm/embedded_llm.h"
 
 namespace llama4rec::llm {
@@ -36,6 +37,13 @@ void ModelOptions::declare(config::OptionVisitor& visit) {
                "Most characters of a piece; long enough, and a whole title is one token.");
   visit.option("llm.dropout", dropout, config::between(0, 0.95), "Dropout on embeddings and residual branches.");
   visit.option("llm.rope_theta", rope_theta, config::between(1, 1e12), "Base of the rotary embedding's wavelengths.");
+}
+
+void ChatOptions::declare(config::OptionVisitor& visit) {
+  visit.option("llm.chat_template", chat_template, config::one_of({"saved", "none", "llama2", "llama3", "chatml"}),
+               "How prompts to an instruction-tuned checkpoint are framed; saved: as the checkpoint was saved.");
+  visit.option("llm.system_text", system_text, config::anything(),
+               "What the chat template tells the model about its task; empty: nothing.");
 }
 
 void PretrainingOptions::declare(config::OptionVisitor& visit) { declare_training(*this, "pretraining.", visit); }

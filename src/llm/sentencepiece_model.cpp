@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -92,12 +93,13 @@ Piece parse_piece(std::string_view bytes, const std::string& origin) {
       piece.type = static_cast<PieceType>(field.value);
     }
   }
-  if (piece.text.empty()) reader.fail();
+  if (piece.text.empty() || !std::isfinite(piece.score)) reader.fail();
   const auto characters = std::count_if(piece.text.begin(), piece.text.end(),
                                         [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   if (piece.type == PieceType::kUnused || (piece.type == PieceType::kUserDefined && characters > 1)) {
-    throw DataError({.file = origin}, fmt::format("the piece \"{}\" is {}, which is not supported", piece.text,
-                                                  piece.type == PieceType::kUnused ? "unused" : "user-defined"));
+    throw DataError({.file = origin},
+                    fmt::format("the piece {} is {}, which is not supported", quoted_piece(piece.text),
+                                piece.type == PieceType::kUnused ? "unused" : "user-defined"));
   }
   return piece;
 }
@@ -188,7 +190,24 @@ SentencePieceModel parse_sentencepiece(std::string_view bytes, const std::string
   if (!valid(model.begin_token) || !valid(model.end_token)) {
     throw DataError({.file = origin}, "the tokeniser has no begin or no end token");
   }
+  for (const auto token : {model.begin_token, model.end_token}) {
+    const auto& piece = model.pieces[static_cast<std::size_t>(token)];
+    if (piece.type != PieceType::kControl) {
+      throw DataError({.file = origin}, fmt::format("token {} ({}) begins or ends texts, but is no control piece",
+                                                    token, quoted_piece(piece.text)));
+    }
+  }
   return model;
+}
+
+std::string quoted_piece(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  std::string quoted = "\"";
+  for (const char byte : text.substr(0, kLongest)) {
+    const auto code = static_cast<unsigned char>(byte);
+    quoted += code < 0x20 || code >= 0x7F ? fmt::format("\\x{:02X}", code) : std::string(1, byte);
+  }
+  return quoted + (text.size() > kLongest ? "...\"" : "\"");
 }
 
 std::string serialize_sentencepiece(const SentencePieceModel& model) {

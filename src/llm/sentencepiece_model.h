@@ -44,6 +44,9 @@ struct SentencePieceModel {
 /// normalisation of characters, removal of blanks.
 SentencePieceModel parse_sentencepiece(std::string_view bytes, const std::string& origin);
 
+/// A piece in a message: in quotes, one short line whatever it holds.
+std::string quoted_piece(std::string_view text);
+
 std::string serialize_sentencepiece(const SentencePieceModel& model);
 
 }  // namespace llama4rec::llm

@@ -10,7 +10,7 @@
 #include "core/text.h"
 #include "llm/bpe_training.h"
 #include "llm/embedded_llm.h"
-#include "llm/tokenizer.h"
+#include "llm/sentencepiece_tokenizer.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -67,7 +67,7 @@ void train_tokenizer(std::span<const std::pair<std::string, std::int64_t>> weigh
     throw UsageError(fmt::format("llm.vocabulary is {}, expected at least {}", options.vocabulary, least));
   }
   const auto serialized = serialize_sentencepiece(train_bpe(parts, options.vocabulary, options.piece_length));
-  const Tokenizer trained(serialized, file.string());
+  const SentencePieceTokenizer trained(serialized, file.string());
   if (trained.vocabulary() < options.vocabulary) {
     log::debug("the texts support {} pieces of {}", trained.vocabulary(), options.vocabulary);
   }

@@ -10,7 +10,7 @@
 
 namespace llama4rec::llm {
 
-/// Tokens and which of them are learned. The begin token stands first and is never learned.
+/// Tokens and which of them are learned. The first one, which is the begin token where the tokeniser has one, is never learned.
 struct TrainingExample {
   std::vector<Token> tokens;
   std::vector<bool> learned;

@@ -26,15 +26,16 @@ double initial_deviation(std::int64_t hidden) { return std::max(0.02, 0.5 / std:
 
 }  // namespace
 
-Transformer::Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device)
+Transformer::Transformer(const ModelConfig& config, std::optional<std::uint64_t> seed, const torch::Device& device)
     : config_(config),
       device_(device),
       layout_{.heads = config.heads, .key_value_heads = config.key_value_heads, .dimension = config.head_dimension()},
       rotary_(config.context, config.head_dimension(), config.rope_theta, config.rope_scaling, device) {
   const double deviation = initial_deviation(config.hidden);
   const double residual = deviation / std::sqrt(2.0 * static_cast<double>(config.layers));
-  RandomStream random(seed, "llm.weights");
+  RandomStream random(seed.value_or(0), "llm.weights");
   const auto matrix = [&](std::int64_t rows, std::int64_t columns, double spread) {
+    if (!seed) return torch::empty({rows, columns}, torch::dtype(torch::kFloat32).device(device)).requires_grad_();
     return normal(rows, columns, spread, random).to(device).requires_grad_();
   };
   const auto ones = [&] { return torch::ones({config.hidden}, torch::kFloat32).to(device).requires_grad_(); };

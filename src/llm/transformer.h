@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,8 +35,9 @@ struct ReadBatch {
 
 class Transformer {
  public:
-  /// Fresh weights: normal, the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1.
-  Transformer(const ModelConfig& config, std::uint64_t seed, const torch::Device& device);
+  /// Fresh weights: normal, the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1. Without a seed the
+  /// matrices are left as they are in memory, for a checkpoint to fill.
+  Transformer(const ModelConfig& config, std::optional<std::uint64_t> seed, const torch::Device& device);
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] const torch::Device& device() const { return device_; }
@@ -58,6 +60,10 @@ class Transformer {
 
   /// The last norm. states [rows, hidden] -> the same shape.
   [[nodiscard]] torch::Tensor normalized(const torch::Tensor& states) const;
+  [[nodiscard]] const std::vector<BlockWeights>& blocks() const { return blocks_; }
+  [[nodiscard]] const torch::Tensor& embedding() const { return embedding_; }
+  [[nodiscard]] const torch::Tensor& last_norm() const { return norm_; }
+  [[nodiscard]] const RotaryTable& rotary() const { return rotary_; }
   /// The output matrix [vocabulary, hidden].
   [[nodiscard]] const torch::Tensor& head() const { return config_.tied ? embedding_ : head_; }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <fstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,7 +10,7 @@
 #include <llama4rec/error.h>
 
 #include "core/atomic_file.h"
-#include "tensor/safetensors_header.h"
+#include "tensor/mapped_safetensors.h"
 
 namespace llama4rec::tensor {
 namespace {
@@ -20,34 +19,18 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 
 constexpr std::uint64_t kPrefix = 8;  // bytes that hold the header's length
 
-constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
-    {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
-    {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
-    {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
-
-torch::ScalarType scalar_type(const std::string& name) {
-  for (const auto& [known, type] : kTypes) {
-    if (name == known) return type;
-  }
-  throw InternalError("safetensors type " + name + " has no libtorch type");
-}
+/// The types that are written.
+constexpr std::array kTypeNames{"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"};
 
 std::string type_name(const std::string& tensor, torch::ScalarType type) {
-  for (const auto& [name, known] : kTypes) {
-    if (type == known) return name;
+  for (const char* name : kTypeNames) {
+    if (scalar_type(name) == type) return name;
   }
   throw InternalError("tensor '" + tensor + "': its type cannot be written to a safetensors file");
 }
 
 std::string_view bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const char*>(tensor.data_ptr()), tensor.nbytes()};
-}
-
-void read_exactly(std::ifstream& stream, char* target, std::uint64_t size, const std::filesystem::path& file) {
-  stream.read(target, static_cast<std::streamsize>(size));
-  if (static_cast<std::uint64_t>(stream.gcount()) != size) {
-    throw DataError({.file = file.string()}, "cannot be read to its end");
-  }
 }
 
 }  // namespace
@@ -83,29 +66,12 @@ void write_safetensors(const std::filesystem::path& file, const TensorFile& cont
 }
 
 TensorFile read_safetensors(const std::filesystem::path& file) {
-  const auto refuse = [&](const std::string& why) -> void { throw DataError({.file = file.string()}, why); };
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(file, error);
-  if (error) refuse("cannot be opened: " + error.message());
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) refuse("cannot be opened");
-  if (size < kPrefix) refuse(fmt::format("not a valid safetensors file: {} bytes are too few", size));
-
-  std::array<char, kPrefix> prefix{};
-  read_exactly(stream, prefix.data(), kPrefix, file);
-  const auto header_size = std::bit_cast<std::uint64_t>(prefix);
-  if (header_size > size - kPrefix || header_size > kLongestHeader) {
-    refuse(fmt::format("not a valid safetensors file: its header of {} bytes does not fit", header_size));
-  }
-  std::string json(header_size, '\0');
-  read_exactly(stream, json.data(), header_size, file);
-  auto header = parse_header(json, size - kPrefix - header_size, file.string());
-
+  const MappedSafetensors mapped(file);
   TensorFile content;
-  content.metadata = std::move(header.metadata);
-  for (const auto& entry : header.entries) {
+  content.metadata = mapped.header().metadata;
+  for (const auto& entry : mapped.header().entries) {
     const auto tensor = torch::empty(entry.shape, torch::TensorOptions().dtype(scalar_type(entry.type)));
-    read_exactly(stream, static_cast<char*>(tensor.data_ptr()), entry.end - entry.begin, file);
+    mapped.copy(entry, tensor);
     content.tensors[entry.name] = tensor;
   }
   return content;

@@ -15,7 +15,7 @@
 namespace llama4rec::tensor {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;  // sorted: a header with a million keys is still read in no time
 
 constexpr int kDeepest = 4;  // header, entry, list: deeper is no safetensors header
 constexpr std::size_t kMostDimensions = 64;
@@ -186,7 +186,7 @@ SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_size, c
 }
 
 std::string format_header(const SafetensorsHeader& header) {
-  Json json = Json::object();
+  auto json = nlohmann::ordered_json::object();
   if (!header.metadata.empty()) json[kMetadata] = header.metadata;
   for (const auto& entry : header.entries) {
     json[entry.name] = {{"dtype", entry.type}, {"shape", entry.shape}, {"data_offsets", {entry.begin, entry.end}}};

@@ -103,7 +103,7 @@ TEST_F(Checkpoint, ReadsShardsAndHalfPrecision) {
   for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 0.02);
   write_file_atomically(file("model.safetensors.index.json"),
                         nlohmann::json{{"weight_map", {{"model.norm.weight", "../../etc/passwd"}}}}.dump());
-  EXPECT_THAT(fault(), HasSubstr("does not name a file of this folder"));
+  EXPECT_THAT(fault(), HasSubstr("is no safetensors file of this folder"));
 }
 
 TEST_F(Checkpoint, NamesTheTensorThatIsMissingMisshapenOrUnknown) {
@@ -129,7 +129,7 @@ TEST_F(Checkpoint, NamesTheTensorThatIsMissingMisshapenOrUnknown) {
 TEST_F(Checkpoint, RefusesConfigurationsThatItCannotHonour) {
   const auto original = read_file(file("config.json"));
   const std::vector<std::pair<std::string, nlohmann::json>> bad{
-      {"model_type", "mistral"},
+      {"model_type", "qwen3"},
       {"hidden_act", "gelu"},
       {"attention_bias", true},
       {"rope_scaling", {{"factor", 8}}},
@@ -188,13 +188,13 @@ TEST_F(Checkpoint, RefusesATokeniserThatIsLargerThanTheModel) {
 TEST(ModelConfig, RefusesImpossibleOptions) {
   auto options = tiny_options();
   options.heads = 5;
-  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+  EXPECT_THROW((void)make_config(options, 300, 1, {2}), UsageError);
   options = tiny_options();
   options.key_value_heads = 3;
-  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+  EXPECT_THROW((void)make_config(options, 300, 1, {2}), UsageError);
   options = tiny_options();
   options.heads = options.key_value_heads = 32;  // heads of one dimension cannot rotate
-  EXPECT_THROW((void)make_config(options, 300, 1, 2), UsageError);
+  EXPECT_THROW((void)make_config(options, 300, 1, {2}), UsageError);
 }
 
 TEST(ModelConfig, SurvivesItsJson) {

@@ -6,6 +6,7 @@
 
 #include "core/atomic_file.h"
 #include "core/random.h"
+#include "llm/sentencepiece_tokenizer.h"
 
 namespace llama4rec::llm::testing {
 
@@ -54,9 +55,9 @@ std::filesystem::path small_tokenizer_file(const TemporaryFolder& folder) {
 }
 
 const Tokenizer& small_tokenizer() {
-  static const Tokenizer tokenizer = [] {
+  static const SentencePieceTokenizer tokenizer = [] {
     const TemporaryFolder folder;
-    return Tokenizer(read_file(small_tokenizer_file(folder)), "small");
+    return SentencePieceTokenizer(read_file(small_tokenizer_file(folder)), "small");
   }();
   return tokenizer;
 }
