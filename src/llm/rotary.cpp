@@ -75,6 +75,22 @@ void RotaryTable::rotate(Tensor& x, const Tensor& positions, std::int64_t heads,
   });
 }
 
+void RotaryTable::rotate_row(float* row, std::int64_t position, std::int64_t heads) const {
+  const auto half = dimension_ / 2;
+  const float* c = cosines_.data_ptr<float>() + position * half;
+  const float* s = sines_.data_ptr<float>() + position * half;
+  for (std::int64_t head = 0; head < heads; ++head) {
+    float* a = row + head * dimension_;
+    float* b = a + half;
+#pragma omp simd
+    for (std::int64_t i = 0; i < half; ++i) {
+      const float first = a[i] * c[i] - b[i] * s[i];
+      b[i] = b[i] * c[i] + a[i] * s[i];
+      a[i] = first;
+    }
+  }
+}
+
 Tensor RotaryTable::rotated(const Tensor& x, const Tensor& positions) const {
   const auto c = cosines_.index_select(0, positions).unsqueeze(1);
   const auto s = sines_.index_select(0, positions).unsqueeze(1);

@@ -1,0 +1,142 @@
+#include "llm/engine/packed_matrix.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "llm/engine/tile.h"
+
+namespace llama4rec::llm {
+namespace {
+
+/// Products below this many operations are not worth waking a second thread.
+constexpr std::int64_t kParallelWork = 1 << 20;
+
+torch::ScalarType storage_type(Precision precision) {
+  if (precision == Precision::kFloat32) return torch::kFloat32;
+  return precision == Precision::kBfloat16 ? torch::kBFloat16 : torch::kInt8;
+}
+
+/// A factor that makes the row's largest value 127.
+float row_factor(const float* row, std::int64_t count) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(row[i]));
+  return largest / 127;
+}
+
+}  // namespace
+
+PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
+    : precision_(precision),
+      in_(weight.size(1)),
+      padded_in_(precision == Precision::kBfloat16 ? (weight.size(1) + 1) / 2 * 2 : weight.size(1)),
+      out_(weight.size(0)) {
+  const torch::NoGradGuard no_grad;
+  const auto source = weight.detach().contiguous();
+  const float* from = source.data_ptr<float>();
+  data_ = torch::zeros({panels(), padded_in_ * kPanel}, torch::TensorOptions().dtype(storage_type(precision)));
+  if (precision == Precision::kInt8) factors_.assign(static_cast<std::size_t>(panels() * kPanel), 0.0F);
+  at::parallel_for(0, panels(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t output = begin * kPanel; output < std::min(out_, end * kPanel); ++output) {
+      const float* row = from + output * in_;
+      const auto base = output / kPanel * padded_in_ * kPanel;
+      const auto column = output % kPanel;
+      if (precision == Precision::kFloat32) {
+        float* to = data_.data_ptr<float>() + base + column;
+        for (std::int64_t i = 0; i < in_; ++i) to[i * kPanel] = row[i];
+      } else if (precision == Precision::kBfloat16) {
+        auto* to = static_cast<Bfloat16Bits*>(data_.data_ptr()) + base;
+        for (std::int64_t i = 0; i < in_; ++i) to[(i / 2 * kPanel + column) * 2 + i % 2] = narrow(row[i]);
+      } else {
+        auto* to = data_.data_ptr<std::int8_t>() + base + column;
+        const float factor = row_factor(row, in_);
+        factors_[static_cast<std::size_t>(output)] = factor;
+        for (std::int64_t i = 0; i < in_ && factor > 0; ++i) {
+          to[i * kPanel] = static_cast<std::int8_t>(std::lround(row[i] / factor));
+        }
+      }
+    }
+  });
+}
+
+std::int64_t PackedMatrix::bytes() const {
+  return static_cast<std::int64_t>(data_.nbytes()) + static_cast<std::int64_t>(factors_.size() * sizeof(float));
+}
+
+template <class X, class W>
+void PackedMatrix::multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels,
+                                   std::int64_t first, std::int64_t last, float* y, std::int64_t y_stride,
+                                   Into into) const {
+  for (std::int64_t panel = first; panel < last; ++panel) {
+    const W* weights = panels + panel * padded_in_ * kPanel;
+    const auto width = std::min(kPanel, out_ - panel * kPanel);
+    for (std::int64_t row = 0; row < rows; row += kTileRows) {
+      const auto count = std::min<std::int64_t>(kTileRows, rows - row);
+      with_tile_rows(count, [&]<int R>() {
+        TileSums<R> sums;
+        accumulate<R>(sums, x + row * x_stride, x_stride, weights, padded_in_);
+        if (!factors_.empty()) {
+          const Vector16 low = load16(factors_.data() + panel * kPanel);
+          const Vector16 high = load16(factors_.data() + panel * kPanel + 16);
+          for (int r = 0; r < R; ++r) {
+            sums.sum[r][0] *= low;
+            sums.sum[r][1] *= high;
+          }
+        }
+        for (int r = 0; r < R; ++r) {
+          float* to = y + (row + r) * y_stride + panel * kPanel;
+          if (width == kPanel) {
+            if (into == Into::kAdd) {
+              sums.sum[r][0] += load16(to);
+              sums.sum[r][1] += load16(to + 16);
+            }
+            store16(to, sums.sum[r][0]);
+            store16(to + 16, sums.sum[r][1]);
+          } else {
+            for (std::int64_t j = 0; j < width; ++j) {
+              const float value = sums.sum[r][j / 16][j % 16];
+              to[j] = into == Into::kAdd ? to[j] + value : value;
+            }
+          }
+        }
+      });
+    }
+  }
+}
+
+void PackedMatrix::multiply(const float* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
+                            Into into) const {
+  if (rows == 0) return;
+  thread_local std::vector<Bfloat16Bits> rounded;
+  const Bfloat16Bits* bits = nullptr;
+  if (precision_ == Precision::kBfloat16) {
+    rounded.resize(static_cast<std::size_t>(rows * padded_in_));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      Bfloat16Bits* to = rounded.data() + row * padded_in_;
+      const float* from = x + row * x_stride;
+#pragma omp simd
+      for (std::int64_t i = 0; i < in_; ++i) to[i] = narrow(from[i]);
+      if (padded_in_ > in_) to[in_] = 0;
+    }
+    bits = rounded.data();
+  }
+  const auto run = [&](std::int64_t first, std::int64_t last) {
+    switch (precision_) {
+      case Precision::kFloat32:
+        return multiply_panels(x, x_stride, rows, data_.data_ptr<float>(), first, last, y, y_stride, into);
+      case Precision::kBfloat16:
+        return multiply_panels(bits, padded_in_, rows, static_cast<const Bfloat16Bits*>(data_.data_ptr()), first, last,
+                               y, y_stride, into);
+      case Precision::kInt8:
+        return multiply_panels(x, x_stride, rows, data_.data_ptr<std::int8_t>(), first, last, y, y_stride, into);
+    }
+  };
+  if (at::in_parallel_region() || 2 * rows * in_ * out_ < kParallelWork) {
+    run(0, panels());
+  } else {
+    at::parallel_for(0, panels(), 1, run);
+  }
+}
+
+}  // namespace llama4rec::llm

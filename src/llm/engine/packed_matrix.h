@@ -1,0 +1,49 @@
+// A weight matrix laid out for the engine's products.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "llm/engine/precision.h"
+#include "tensor/torch.h"
+
+namespace llama4rec::llm {
+
+/// What becomes of a product.
+enum class Into : std::uint8_t {
+  kStore,  ///< y = x W^T
+  kAdd,    ///< y += x W^T
+};
+
+/// W [out, in] as panels of 32 outputs; outputs behind the last one are zero. Inputs and results are float32 whatever the precision.
+class PackedMatrix {
+ public:
+  PackedMatrix() = default;
+  /// `weight` [out, in] float32 on the CPU.
+  PackedMatrix(const torch::Tensor& weight, Precision precision);
+
+  [[nodiscard]] std::int64_t in() const { return in_; }
+  [[nodiscard]] std::int64_t out() const { return out_; }
+  [[nodiscard]] std::int64_t bytes() const;
+
+  /// x [rows, in] with `x_stride` floats from row to row, y [rows, out] likewise. Shares the threads over the panels where it is not
+  /// already called from one of several; the result does not depend on that.
+  void multiply(const float* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
+                Into into) const;
+
+ private:
+  template <class X, class W>
+  void multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels, std::int64_t first,
+                       std::int64_t last, float* y, std::int64_t y_stride, Into into) const;
+  [[nodiscard]] std::int64_t panels() const { return (out_ + 31) / 32; }
+
+  Precision precision_ = Precision::kFloat32;
+  std::int64_t in_ = 0;
+  std::int64_t padded_in_ = 0;  // even for bfloat16
+  std::int64_t out_ = 0;
+  torch::Tensor data_;          // [panels, padded in * 32] float32, bfloat16 or int8
+  std::vector<float> factors_;  // int8: by output, padded to whole panels
+};
+
+}  // namespace llama4rec::llm
