@@ -41,11 +41,19 @@ struct AnswerGrammar {
   std::int64_t generate_first = 0;
 };
 
+/// How the tokens of an answer are chosen.
+struct Sampling {
+  double temperature = 0;  ///< 0: always the likeliest token
+  double top_p = 1;        ///< only the likeliest tokens that together have this probability
+  std::uint64_t seed = 0;  ///< the same prompt and seed: the same answer
+};
+
 /// One question to a language model.
 struct CompletionRequest {
   PromptText prompt;
   AnswerGrammar grammar;
   std::int64_t maximum_tokens = 256;  ///< of the answer; for free text
+  Sampling sampling;                  ///< of what is generated; choices are always the likeliest option
 };
 
 /// Where a completion comes from. The embedded model always answers, for its grammar binds it.

@@ -38,6 +38,10 @@ std::string canonical_request(const CompletionRequest& request) {
   text += fmt::format(" options {} ", grammar.options.size());
   for (const auto& option : grammar.options) append(text, option);
   append(text, grammar.separator);
+  if (request.sampling.temperature > 0) {
+    text += fmt::format(" temperature {} top_p {} seed {}", request.sampling.temperature, request.sampling.top_p,
+                        request.sampling.seed);
+  }
   return text;
 }
 

@@ -10,7 +10,7 @@
 
 #include "core/interrupt.h"
 #include "core/text.h"
-#include "llm/answer_trie.h"
+#include "llm/continuations.h"
 #include "llm/decoder_request.h"
 #include "llm/generation.h"
 #include "llm/layers.h"
@@ -18,63 +18,6 @@
 
 namespace llama4rec::llm {
 namespace {
-
-/// Writes a permutation of the options.
-class PermutationContinuation : public Continuation {
- public:
-  PermutationContinuation(const PreparedRequest& prepared, Token end, bool jump_forward)
-      : walk_(prepared.options, prepared.separator, end, generated_options(prepared)), jump_forward_(jump_forward) {}
-
-  [[nodiscard]] std::vector<Token> allowed() const override { return walk_.allowed(); }
-  std::vector<Token> take(Token token, double /*log_probability*/) override {
-    std::vector<Token> chunk{token};
-    walk_.advance(token);
-    if (jump_forward_) {
-      for (auto next = walk_.allowed(); next.size() == 1; next = walk_.allowed()) {
-        chunk.push_back(next.front());
-        walk_.advance(next.front());
-      }
-    }
-    written_ += static_cast<std::int64_t>(chunk.size());
-    if (walk_.done()) chunk.clear();
-    return chunk;
-  }
-  [[nodiscard]] const std::vector<std::int64_t>& order() const { return walk_.order(); }
-  [[nodiscard]] std::int64_t written() const { return written_; }
-
- private:
-  static std::int64_t generated_options(const PreparedRequest& prepared) {
-    const auto all = static_cast<std::int64_t>(prepared.options.size());
-    const auto first = prepared.request->grammar.generate_first;
-    return first > 0 ? std::min(first, all) : all;
-  }
-  PermutationWalk walk_;
-  bool jump_forward_;
-  std::int64_t written_ = 0;
-};
-
-/// Writes anything until one of the end tokens.
-class FreeContinuation : public Continuation {
- public:
-  FreeContinuation(std::vector<Token> ends, std::int64_t maximum) : ends_(std::move(ends)), maximum_(maximum) {}
-
-  [[nodiscard]] std::vector<Token> allowed() const override { return {}; }
-  std::vector<Token> take(Token token, double log_probability) override {
-    if (std::find(ends_.begin(), ends_.end(), token) != ends_.end()) {
-      result.ended = true;
-      return {};
-    }
-    result.tokens.push_back(token);
-    result.log_probabilities.push_back(log_probability);
-    if (static_cast<std::int64_t>(result.tokens.size()) >= maximum_) return {};
-    return {token};
-  }
-  GeneratedTokens result;
-
- private:
-  std::vector<Token> ends_;
-  std::int64_t maximum_;
-};
 
 /// A request that goes on behind its tree.
 struct Generating {
@@ -88,16 +31,6 @@ struct Generating {
     return permutation ? static_cast<Continuation*>(permutation.get()) : free.get();
   }
 };
-
-/// Most tokens that a continuation may still put into the cache.
-std::int64_t room_for(const PreparedRequest& prepared) {
-  if (prepared.request->grammar.kind == AnswerKind::kFreeText) return prepared.request->maximum_tokens;
-  std::int64_t room = 1;
-  for (const auto& option : prepared.options) {
-    room += static_cast<std::int64_t>(option.size() + prepared.separator.size());
-  }
-  return room;
-}
 
 class BatchDecoder {
  public:

@@ -7,6 +7,7 @@
 
 #include <llama4rec/language_model.h>
 
+#include "llm/continuations.h"
 #include "llm/tokenizer.h"
 #include "llm/transformer.h"
 
@@ -29,13 +30,6 @@ struct DecoderOptions {
 std::vector<Completion> complete_requests(const Transformer& model, const Tokenizer& tokenizer,
                                           std::span<const CompletionRequest> requests, const DecoderOptions& options,
                                           const CompletionProgress& progress);
-
-/// A greedy continuation of tokens.
-struct GeneratedTokens {
-  std::vector<Token> tokens;              ///< without the end token
-  std::vector<double> log_probabilities;  ///< one per token
-  bool ended = false;                     ///< by the end token, not by the limit
-};
 
 /// Greedy until the end token or `maximum` tokens, choosing among the first `vocabulary` tokens. UsageError for tokens outside the vocabulary, no tokens, or more than the
 /// context holds together.

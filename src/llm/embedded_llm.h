@@ -14,6 +14,7 @@
 
 #include "config/options.h"
 #include "llm/chat_template.h"
+#include "llm/engine/engine_options.h"
 #include "llm/model_options.h"
 #include "llm/training_text.h"
 #include "tensor/torch.h"
@@ -80,6 +81,8 @@ struct Generation {
 void train_tokenizer(std::span<const std::pair<std::string, std::int64_t>> weighted_texts, const ModelOptions& options,
                      std::uint64_t seed, const std::filesystem::path& file);
 
+class Engine;
+
 /// A language model in this process. Not thread-safe; libtorch uses the threads.
 class EmbeddedLlm : public LanguageModel {
  public:
@@ -102,8 +105,17 @@ class EmbeddedLlm : public LanguageModel {
   /// Mean loss over the learned tokens, without dropout.
   [[nodiscard]] double evaluate(std::span<const TrainingText> texts);
 
+  /// How to answer from now on: precision, memory.
+  void set_engine(const EngineOptions& options);
+  /// The engine over the present weights (a model on the CPU); training ends it.
+  Engine& engine();
+
   [[nodiscard]] std::vector<Completion> complete(std::span<const CompletionRequest> requests,
                                                  const CompletionProgress& progress) override;
+  /// On the CPU always: the engine's answers depend on the request alone, bit by bit.
+  [[nodiscard]] bool answers_alone() const override;
+  [[nodiscard]] std::vector<Completion> complete_each(std::span<const CompletionRequest> requests,
+                                                      const CompletionArrival& arrived) override;
   [[nodiscard]] std::int64_t count_tokens(const std::string& segment) const override;
   [[nodiscard]] std::int64_t context_length() const override;
   [[nodiscard]] std::string fingerprint() const override;

@@ -178,7 +178,9 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
 std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
                                                       data::Phase phase, const StageResult& stage) {
   guard.admit_language_model(phase, data::read_provenance(stage.path / kProvenanceFile, setup.dataset().size()));
-  return llm::EmbeddedLlm::load(stage.path / "model", setup.device);
+  auto model = llm::EmbeddedLlm::load(stage.path / "model", setup.device);
+  model->set_engine(setup.configuration.read<llm::EngineOptions>());
+  return model;
 }
 
 }  // namespace llama4rec::pipeline

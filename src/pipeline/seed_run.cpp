@@ -87,7 +87,7 @@ class SeedStages {
     const auto options = setup_.configuration.read<augmentation::PairOptions>();
     std::vector<std::string> dependencies =
         setup_.dependencies({"augmentation.draw", "augmentation.upper_ranks", "augmentation.pairs_per_user",
-                             "augmentation.both_orders", "augmentation.prompts", "prompts."});
+                             "augmentation.both_orders", "augmentation.prompts", "prompts.", "llm.precision"});
     dependencies.push_back("model=" + source.key);
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
@@ -236,7 +236,7 @@ class SeedStages {
                                 bool augmented, SeedOutcome& outcome) {
     const PhaseModels models{.backbone = backbone.model.get(), .rating = rating_.model.get()};
     BackboneRanking result;
-    std::vector<std::string> dependencies = setup_.dependencies({"prompts."});
+    std::vector<std::string> dependencies = setup_.dependencies({"prompts.", "llm.precision"});
     dependencies.push_back("backbone=" + backbone.stage.key);
     dependencies.push_back("model=" + language_model.key);
     dependencies.push_back("rating=" + rating_.stage.key);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "llm/engine/tile.h"
 #include "llm/simd_math.h"
 
 namespace llama4rec::llm {
@@ -108,40 +109,80 @@ class TileAttention {
     scratch.scores.resize(static_cast<std::size_t>(kTileRows * width));
     scratch.probabilities.resize(static_cast<std::size_t>(kTileRows * width));
     for (int r = 0; r < R; ++r) put(scratch.queries.data() + r * even_, rows[r].query, dimension_, scale_);
-    for (std::int64_t block = 0; block < blocks; ++block) {
-      TileSums<R> sums;
-      accumulate<R>(sums, scratch.queries.data(), even_,
-                    cache_.template keys<Element>(view.blocks[static_cast<std::size_t>(block)], layer_, head_), even());
-      for (int r = 0; r < R; ++r) {
-        float* to = scratch.scores.data() + r * width + block * kBlockTokens;
-        store16(to, sums.sum[r][0]);
-        store16(to + 16, sums.sum[r][1]);
-      }
+    std::int64_t block = 0;
+    for (; block + kPanelsBeside<R> <= blocks; block += kPanelsBeside<R>) {
+      score<R, kPanelsBeside<R>>(scratch, view, block, blocks);
     }
+    for (; block < blocks; ++block) score<R, 1>(scratch, view, block, blocks);
     for (int r = 0; r < R; ++r) {
       float* scores = scratch.scores.data() + r * width;
       softmax_over_visible(scores, width, rows[r].slot, view);
       put(scratch.probabilities.data() + r * width, scores, width, 1.0F);
     }
-    for (std::int64_t column = 0; column < dimension_; column += kPanel) {
-      TileSums<R> sums;
-      for (std::int64_t block = 0; block < blocks; ++block) {
-        const Element* values =
-            cache_.template values<Element>(view.blocks[static_cast<std::size_t>(block)], layer_, head_) +
-            column * kBlockTokens;
-        accumulate<R>(sums, scratch.probabilities.data() + block * kBlockTokens, width, values, kBlockTokens);
-      }
-      const auto count = std::min(kPanel, dimension_ - column);
+    std::int64_t column = 0;
+    constexpr int kBeside = kPanelsBeside<R>;
+    if constexpr (kBeside > 1) {
+      for (; column + kPanel < dimension_; column += 2 * kPanel) mix<R, 2>(scratch, rows, view, column, blocks);
+    }
+    for (; column < dimension_; column += kPanel) mix<R, 1>(scratch, rows, view, column, blocks);
+  }
+
+ private:
+  /// The queries' scores of P blocks.
+  template <int R, int P>
+  void score(Scratch<Element>& scratch, const BlockView& view, std::int64_t first, std::int64_t blocks) {
+    TileSums<R> sums[P];
+    const Element* panels[P];
+    for (int p = 0; p < P; ++p) panels[p] = keys(view, first + p);
+    // The next blocks lie elsewhere in memory.
+    for (auto next = first + P; next < std::min(first + 2 * P, blocks); ++next) {
+      prefetch(keys(view, next), even() * kBlockTokens * static_cast<std::int64_t>(sizeof(Element)));
+    }
+    accumulate<R, P>(sums, scratch.queries.data(), even_, panels, even());
+    for (int p = 0; p < P; ++p) {
       for (int r = 0; r < R; ++r) {
-        float both[kPanel];
-        store16(both, sums.sum[r][0]);
-        store16(both + 16, sums.sum[r][1]);
-        std::copy(both, both + count, rows[r].out + column);
+        float* to = scratch.scores.data() + (r * blocks + first + p) * kBlockTokens;
+        store16(to, sums[p].sum[r][0]);
+        store16(to + 16, sums[p].sum[r][1]);
       }
     }
   }
 
- private:
+  /// P panels of the output from `column` on: probabilities by values.
+  template <int R, int P>
+  void mix(Scratch<Element>& scratch, const TileRow* rows, const BlockView& view, std::int64_t column,
+           std::int64_t blocks) {
+    TileSums<R> sums[P];
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      const Element* panels[P];
+      for (int p = 0; p < P; ++p) panels[p] = values(view, block, column + p * kPanel);
+      if (block + 1 < blocks) {
+        prefetch(values(view, block + 1, column),
+                 P * kPanel * kBlockTokens * static_cast<std::int64_t>(sizeof(Element)));
+      }
+      accumulate<R, P>(sums, scratch.probabilities.data() + block * kBlockTokens, blocks * kBlockTokens, panels,
+                       kBlockTokens);
+    }
+    for (int p = 0; p < P; ++p) {
+      const auto from = column + p * kPanel;
+      const auto count = std::min(kPanel, dimension_ - from);
+      for (int r = 0; r < R; ++r) {
+        float both[kPanel];
+        store16(both, sums[p].sum[r][0]);
+        store16(both + 16, sums[p].sum[r][1]);
+        std::copy(both, both + count, rows[r].out + from);
+      }
+    }
+  }
+
+  [[nodiscard]] const Element* keys(const BlockView& view, std::int64_t block) {
+    return cache_.template keys<Element>(view.blocks[static_cast<std::size_t>(block)], layer_, head_);
+  }
+  [[nodiscard]] const Element* values(const BlockView& view, std::int64_t block, std::int64_t column) {
+    return cache_.template values<Element>(view.blocks[static_cast<std::size_t>(block)], layer_, head_) +
+           column * kBlockTokens;
+  }
+
   /// Inputs of a product with keys: pairs need an even number.
   [[nodiscard]] std::int64_t even() const { return sizeof(Element) == 2 ? even_ : dimension_; }
 

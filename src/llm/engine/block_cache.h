@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "llm/engine/panel.h"
 #include "llm/engine/precision.h"
-#include "llm/engine/tile.h"
 #include "llm/model_config.h"
 #include "tensor/torch.h"
 

@@ -64,43 +64,61 @@ std::int64_t PackedMatrix::bytes() const {
   return static_cast<std::int64_t>(data_.nbytes()) + static_cast<std::int64_t>(factors_.size() * sizeof(float));
 }
 
+template <int R>
+void PackedMatrix::put(TileSums<R>& sums, std::int64_t panel, float* y, std::int64_t y_stride, Into into) const {
+  if (!factors_.empty()) {
+    const Vector16 low = load16(factors_.data() + panel * kPanel);
+    const Vector16 high = load16(factors_.data() + panel * kPanel + 16);
+    for (int row = 0; row < R; ++row) {
+      sums.sum[row][0] *= low;
+      sums.sum[row][1] *= high;
+    }
+  }
+  const auto width = std::min(kPanel, out_ - panel * kPanel);
+  for (int row = 0; row < R; ++row) {
+    float* to = y + row * y_stride + panel * kPanel;
+    if (width == kPanel) {
+      if (into == Into::kAdd) {
+        sums.sum[row][0] += load16(to);
+        sums.sum[row][1] += load16(to + 16);
+      }
+      store16(to, sums.sum[row][0]);
+      store16(to + 16, sums.sum[row][1]);
+    } else {
+      for (std::int64_t j = 0; j < width; ++j) {
+        const float value = sums.sum[row][j / 16][j % 16];
+        to[j] = into == Into::kAdd ? to[j] + value : value;
+      }
+    }
+  }
+}
+
 template <class X, class W>
 void PackedMatrix::multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels,
                                    std::int64_t first, std::int64_t last, float* y, std::int64_t y_stride,
                                    Into into) const {
+  const auto panel_at = [&](std::int64_t panel) { return panels + panel * padded_in_ * kPanel; };
+  const auto tile = [&]<int R, int P>(std::int64_t row, std::int64_t panel) {
+    TileSums<R> sums[P];
+    const W* weights[P];
+    for (int p = 0; p < P; ++p) weights[p] = panel_at(panel + p);
+    accumulate<R, P>(sums, x + row * x_stride, x_stride, weights, padded_in_);
+    for (int p = 0; p < P; ++p) put<R>(sums[p], panel + p, y + row * y_stride, y_stride, into);
+  };
+  if (rows <= kTileRows) {
+    with_tile_rows(rows, [&]<int R>() {
+      auto panel = first;
+      for (; panel + kPanelsBeside<R> <= last; panel += kPanelsBeside<R>) {
+        tile.template operator()<R, kPanelsBeside<R>>(0, panel);
+      }
+      for (; panel < last; ++panel) tile.template operator()<R, 1>(0, panel);
+    });
+    return;
+  }
   for (std::int64_t panel = first; panel < last; ++panel) {
-    const W* weights = panels + panel * padded_in_ * kPanel;
-    const auto width = std::min(kPanel, out_ - panel * kPanel);
     for (std::int64_t row = 0; row < rows; row += kTileRows) {
-      const auto count = std::min<std::int64_t>(kTileRows, rows - row);
-      with_tile_rows(count, [&]<int R>() {
-        TileSums<R> sums;
-        accumulate<R>(sums, x + row * x_stride, x_stride, weights, padded_in_);
-        if (!factors_.empty()) {
-          const Vector16 low = load16(factors_.data() + panel * kPanel);
-          const Vector16 high = load16(factors_.data() + panel * kPanel + 16);
-          for (int r = 0; r < R; ++r) {
-            sums.sum[r][0] *= low;
-            sums.sum[r][1] *= high;
-          }
-        }
-        for (int r = 0; r < R; ++r) {
-          float* to = y + (row + r) * y_stride + panel * kPanel;
-          if (width == kPanel) {
-            if (into == Into::kAdd) {
-              sums.sum[r][0] += load16(to);
-              sums.sum[r][1] += load16(to + 16);
-            }
-            store16(to, sums.sum[r][0]);
-            store16(to + 16, sums.sum[r][1]);
-          } else {
-            for (std::int64_t j = 0; j < width; ++j) {
-              const float value = sums.sum[r][j / 16][j % 16];
-              to[j] = into == Into::kAdd ? to[j] + value : value;
-            }
-          }
-        }
-      });
+      with_tile_rows(std::min<std::int64_t>(kTileRows, rows - row),
+                     [&]<int R>() { tile.template operator()<R, 1>(row, panel); });
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "llm/engine/panel.h"
 #include "llm/engine/precision.h"
 #include "tensor/torch.h"
 
@@ -33,10 +34,12 @@ class PackedMatrix {
                 Into into) const;
 
  private:
+  template <int R>
+  void put(TileSums<R>& sums, std::int64_t panel, float* y, std::int64_t y_stride, Into into) const;
   template <class X, class W>
   void multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels, std::int64_t first,
                        std::int64_t last, float* y, std::int64_t y_stride, Into into) const;
-  [[nodiscard]] std::int64_t panels() const { return (out_ + 31) / 32; }
+  [[nodiscard]] std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
 
   Precision precision_ = Precision::kFloat32;
   std::int64_t in_ = 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "llm/engine/panel.h"
 #include "llm/engine/precision.h"
 
 #if defined(__AVX512F__)
@@ -16,8 +17,6 @@
 
 namespace llama4rec::llm {
 
-/// Outputs of a panel.
-inline constexpr std::int64_t kPanel = 32;
 /// Most rows of a tile.
 inline constexpr int kTileRows = 8;
 
@@ -42,78 +41,133 @@ inline Vector16 load16(const float* from) {
 
 inline void store16(float* to, const Vector16& value) { std::memcpy(to, &value, sizeof(value)); }
 
-/// sums += rows of x by a float32 panel [in][32].
-template <int R>
-inline void accumulate(TileSums<R>& sums, const float* x, std::int64_t stride, const float* panel, std::int64_t in) {
-  for (std::int64_t i = 0; i < in; ++i) {
-    const Vector16 low = load16(panel + i * kPanel);
-    const Vector16 high = load16(panel + i * kPanel + 16);
-#pragma GCC unroll 8
-    for (int row = 0; row < R; ++row) {
-      const Vector16 factor = splat(x[row * stride + i]);
-      sums.sum[row][0] += factor * low;
-      sums.sum[row][1] += factor * high;
-    }
-  }
-}
+/// How rows of X are multiplied with panels of W: one step is one input, or a pair of them.
+template <class X, class W>
+struct TileStep;
 
-/// sums += rows of x by a panel of 8-bit numbers [in][32].
-template <int R>
-inline void accumulate(TileSums<R>& sums, const float* x, std::int64_t stride, const std::int8_t* panel,
-                       std::int64_t in) {
-  for (std::int64_t i = 0; i < in; ++i) {
-#if defined(__AVX512F__)
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + i * kPanel));
-    const auto low = static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes))));
-    const auto high =
-        static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1))));
-#else
+/// A float32 panel [in][32].
+template <>
+struct TileStep<float, float> {
+  static constexpr std::int64_t kInputs = 1;
+  struct Weights {
     Vector16 low;
     Vector16 high;
+  };
+  static Weights load(const float* panel, std::int64_t step) {
+    return {load16(panel + step * kPanel), load16(panel + step * kPanel + 16)};
+  }
+  static Vector16 factor(const float* x, std::int64_t step) { return splat(x[step]); }
+  static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
+};
+
+/// A panel of 8-bit numbers [in][32].
+template <>
+struct TileStep<float, std::int8_t> {
+  static constexpr std::int64_t kInputs = 1;
+  struct Weights {
+    Vector16 low;
+    Vector16 high;
+  };
+  static Weights load(const std::int8_t* panel, std::int64_t step) {
+#if defined(__AVX512F__)
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + step * kPanel));
+    return {static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)))),
+            static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1))))};
+#else
+    Weights row;
     for (int j = 0; j < 16; ++j) {
-      low[j] = static_cast<float>(panel[i * kPanel + j]);
-      high[j] = static_cast<float>(panel[i * kPanel + 16 + j]);
+      row.low[j] = static_cast<float>(panel[step * kPanel + j]);
+      row.high[j] = static_cast<float>(panel[step * kPanel + 16 + j]);
     }
+    return row;
 #endif
+  }
+  static Vector16 factor(const float* x, std::int64_t step) { return splat(x[step]); }
+  static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
+};
+
+/// A bfloat16 panel of pairs [in / 2][32][2].
+template <>
+struct TileStep<Bfloat16Bits, Bfloat16Bits> {
+  static constexpr std::int64_t kInputs = 2;
+#if defined(__AVX512BF16__)
+  struct Weights {
+    __m512bh low;
+    __m512bh high;
+  };
+  static Weights load(const Bfloat16Bits* panel, std::int64_t step) {
+    return {reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + step * 2 * kPanel)),
+            reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + step * 2 * kPanel + 32))};
+  }
+  static __m512bh factor(const Bfloat16Bits* x, std::int64_t step) {
+    std::int32_t two;
+    std::memcpy(&two, x + 2 * step, sizeof(two));
+    return reinterpret_cast<__m512bh>(_mm512_set1_epi32(two));
+  }
+  static void add(Vector16& sum, __m512bh weights, __m512bh factor) {
+    sum = static_cast<Vector16>(_mm512_dpbf16_ps(static_cast<__m512>(sum), weights, factor));
+  }
+#else
+  struct Pairs {
+    Vector16 first;
+    Vector16 second;
+  };
+  struct Weights {
+    Pairs low;
+    Pairs high;
+  };
+  static Weights load(const Bfloat16Bits* panel, std::int64_t step) {
+    const auto pairs = [](const Bfloat16Bits* from) {
+      Pairs both;
+      for (int j = 0; j < 16; ++j) {
+        both.first[j] = widen(from[2 * j]);
+        both.second[j] = widen(from[2 * j + 1]);
+      }
+      return both;
+    };
+    return {pairs(panel + step * 2 * kPanel), pairs(panel + step * 2 * kPanel + 32)};
+  }
+  static Pairs factor(const Bfloat16Bits* x, std::int64_t step) {
+    return {splat(widen(x[2 * step])), splat(widen(x[2 * step + 1]))};
+  }
+  static void add(Vector16& sum, const Pairs& weights, const Pairs& factor) {
+    sum += factor.second * weights.second;  // in the order of the instruction
+    sum += factor.first * weights.first;
+  }
+#endif
+};
+
+/// sums[p] += R rows of x (`stride` from row to row) by panels[p], over `in` inputs (even for pairs). Several panels at a time keep the
+/// multipliers busy where rows are few.
+template <int R, int P, class X, class W>
+inline void accumulate(TileSums<R> (&sums)[P], const X* x, std::int64_t stride, const W* const (&panels)[P],
+                       std::int64_t in) {
+  using Step = TileStep<X, W>;
+  for (std::int64_t step = 0; step < in / Step::kInputs; ++step) {
+    decltype(Step::factor(x, step)) factors[R];
 #pragma GCC unroll 8
-    for (int row = 0; row < R; ++row) {
-      const Vector16 factor = splat(x[row * stride + i]);
-      sums.sum[row][0] += factor * low;
-      sums.sum[row][1] += factor * high;
+    for (int row = 0; row < R; ++row) factors[row] = Step::factor(x + row * stride, step);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const auto weights = Step::load(panels[p], step);
+#pragma GCC unroll 8
+      for (int row = 0; row < R; ++row) {
+        Step::add(sums[p].sum[row][0], weights.low, factors[row]);
+        Step::add(sums[p].sum[row][1], weights.high, factors[row]);
+      }
     }
   }
 }
 
-/// sums += rows of x by a bfloat16 panel of pairs [in / 2][32][2]; `in` and `stride` are even.
+/// Panels that are taken at a time beside R rows.
 template <int R>
-inline void accumulate(TileSums<R>& sums, const Bfloat16Bits* x, std::int64_t stride, const Bfloat16Bits* panel,
-                       std::int64_t in) {
-  for (std::int64_t pair = 0; pair < in / 2; ++pair) {
-#if defined(__AVX512BF16__)
-    const auto low = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + pair * 2 * kPanel));
-    const auto high = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + pair * 2 * kPanel + 32));
-#pragma GCC unroll 8
-    for (int row = 0; row < R; ++row) {
-      std::int32_t two;
-      std::memcpy(&two, x + row * stride + 2 * pair, sizeof(two));
-      const auto factor = reinterpret_cast<__m512bh>(_mm512_set1_epi32(two));
-      sums.sum[row][0] = static_cast<Vector16>(_mm512_dpbf16_ps(static_cast<__m512>(sums.sum[row][0]), low, factor));
-      sums.sum[row][1] = static_cast<Vector16>(_mm512_dpbf16_ps(static_cast<__m512>(sums.sum[row][1]), high, factor));
-    }
-#else
-    const Bfloat16Bits* from = panel + pair * 2 * kPanel;
-    for (int row = 0; row < R; ++row) {
-      const float first = widen(x[row * stride + 2 * pair]);
-      const float second = widen(x[row * stride + 2 * pair + 1]);
-      for (int half = 0; half < 2; ++half) {
-        for (int j = 0; j < 16; ++j) {
-          const Bfloat16Bits* both = from + 2 * (16 * half + j);
-          sums.sum[row][half][j] += first * widen(both[0]) + second * widen(both[1]);
-        }
-      }
-    }
-#endif
-  }
+inline constexpr int kPanelsBeside = R == 1   ? 4
+                                     : R <= 3 ? 2
+                                              : 1;
+
+/// Asks for memory that will be read soon.
+inline void prefetch(const void* from, std::int64_t bytes) {
+  for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
 }
 
 /// Calls f.template operator()<R>() for R = rows, 1 to kTileRows.
