@@ -180,7 +180,7 @@ ModelConfig config_from_json(const std::string& json, const std::string& file) {
     const auto own = reader.object("llama4rec");
     config.dropout = own.number("dropout", 0, 0.99, 0);
     config.chat_template = own.one_of("chat_template", {"none", "llama2", "llama3", "chatml"});
-    if (own.has("system_text")) config.system_text = own.text("system_text");
+    if (config.chat_template != "none" && own.has("system_text")) config.system_text = own.text("system_text");
   }
   config.begin_token = reader.integer("bos_token_id", 0, config.vocabulary - 1, 1);
   config.end_tokens = read_end_tokens(reader, config.vocabulary);

@@ -1,15 +1,21 @@
 // Checkpoint folders in the layout of Hugging Face: round trips and damaged ones.
 #include "llm/checkpoint.h"
 
+#include <fstream>
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <llama4rec/error.h>
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "llm/decoder.h"
 #include "llm/embedded_llm.h"
 #include "tensor/safetensors.h"
+#include "unit/llm/reference_llama.h"
 #include "unit/llm/support.h"
+#include "unit/llm/tokenizer_json_support.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -159,6 +165,138 @@ TEST_F(Checkpoint, RefusesConfigurationsThatItCannotHonour) {
   }
 }
 
+TEST_F(Checkpoint, EndsAnswersAtEveryEndTokenOfBothConfigurations) {
+  const std::vector<std::int32_t> prompt{1, 260, 300};
+  const auto free = model_->generate(prompt, 6).tokens;
+  ASSERT_EQ(free.size(), 6U) << "the weights are random: no end token comes by itself";
+  ASSERT_NE(free[2], free[0]);
+  ASSERT_NE(free[2], free[1]);
+  edit_config("eos_token_id", {2, free[2]});
+  EXPECT_EQ(load()->generate(prompt, 6).tokens, std::vector<std::int32_t>(free.begin(), free.begin() + 2));
+  edit_config("eos_token_id", 2);
+  write_file_atomically(file("generation_config.json"), nlohmann::json{{"eos_token_id", {2, free[2]}}}.dump());
+  EXPECT_EQ(load()->generate(prompt, 6).tokens, std::vector<std::int32_t>(free.begin(), free.begin() + 2));
+  // What is saved again keeps them, the first one first.
+  load()->save(folder_.path() / "again");
+  const auto config = nlohmann::json::parse(read_file(folder_.path() / "again" / "config.json"));
+  EXPECT_EQ(config["eos_token_id"], nlohmann::json({2, free[2]}));
+}
+
+TEST_F(Checkpoint, WritesWhatOtherProgramsWantToKnowOfTheTokeniser) {
+  const auto read = [&](const std::string& name) { return nlohmann::json::parse(read_file(file(name))); };
+  EXPECT_EQ(read("tokenizer_config.json")["tokenizer_class"], "LlamaTokenizer");
+  EXPECT_EQ(read("tokenizer_config.json")["bos_token"], "<s>");
+  EXPECT_EQ(read("tokenizer_config.json")["eos_token"], "</s>");
+  EXPECT_EQ(read("tokenizer_config.json")["add_bos_token"], true);
+  EXPECT_EQ(read("tokenizer_config.json")["add_prefix_space"], false);
+  EXPECT_EQ(read("tokenizer_config.json")["model_max_length"], 128);
+  EXPECT_EQ(read("special_tokens_map.json")["unk_token"], "<unk>");
+  EXPECT_EQ(read("generation_config.json")["eos_token_id"], 2);
+  EXPECT_EQ(read("config.json")["eos_token_id"], 2);
+}
+
+TEST_F(Checkpoint, KeepsATokenizerJsonAndTheChatTemplateThatItWasLoadedWith) {
+  std::filesystem::remove(file("tokenizer.model"));
+  auto document = testing::byte_level_json(testing::few_merges());
+  const auto last = static_cast<int>(document["added_tokens"].back()["id"]);
+  for (const char* name : {"<|im_start|>", "<|im_end|>"}) {
+    const auto id = last + 1 + (name == std::string("<|im_end|>") ? 1 : 0);
+    document["added_tokens"].push_back({{"id", id}, {"content", name}, {"special", true}});
+  }
+  write_file_atomically(file("tokenizer.json"), document.dump());
+  edit_config("eos_token_id", 263);
+  const auto plain = load();
+  EXPECT_EQ(plain->encode({{" the"}}), (std::vector<std::int32_t>{262, 258}));
+  const ChatOptions chat{.chat_template = "chatml", .system_text = ""};
+  const auto framed = EmbeddedLlm::load(folder_.path() / "model", torch::kCPU, chat);
+  const auto prompt = framed->encode({{" the"}});
+  EXPECT_EQ(prompt.front(), 262) << "the begin token of its own";
+  EXPECT_EQ(std::count(prompt.begin(), prompt.end(), last + 1), 2) << "user and assistant";
+  EXPECT_NE(framed->fingerprint(), plain->fingerprint());
+  EXPECT_EQ(framed->context_length(), 128 - (static_cast<std::int64_t>(prompt.size()) - 1 - 1));
+  framed->save(folder_.path() / "framed");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "framed" / "tokenizer.model"));
+  EXPECT_EQ(read_file(folder_.path() / "framed" / "tokenizer.json"), document.dump());
+  const auto again = EmbeddedLlm::load(folder_.path() / "framed", torch::kCPU);
+  EXPECT_EQ(again->encode({{" the"}}), prompt);
+  EXPECT_EQ(again->fingerprint(), framed->fingerprint());
+  const auto settings = nlohmann::json::parse(read_file(folder_.path() / "framed" / "tokenizer_config.json"));
+  EXPECT_EQ(settings["tokenizer_class"], "PreTrainedTokenizerFast");
+  EXPECT_EQ(settings["eos_token"], "<|im_end|>");
+  EXPECT_THAT(settings["chat_template"], HasSubstr("<|im_start|>"));
+  // A template can be taken away, and one that the tokeniser cannot hold is refused.
+  const auto bare =
+      EmbeddedLlm::load(folder_.path() / "framed", torch::kCPU, {.chat_template = "none", .system_text = ""});
+  EXPECT_EQ(bare->encode({{" the"}}), (std::vector<std::int32_t>{262, 258}));
+  EXPECT_THROW(
+      (void)EmbeddedLlm::load(folder_.path() / "framed", torch::kCPU, {.chat_template = "llama3", .system_text = ""}),
+      UsageError);
+  EXPECT_THROW(
+      (void)EmbeddedLlm::load(folder_.path() / "model", torch::kCPU, {.chat_template = "none", .system_text = "x"}),
+      UsageError);
+}
+
+TEST_F(Checkpoint, HeadsMayBeWiderThanTheirShareOfTheModel) {
+  auto config = tiny_config(small_tokenizer().vocabulary(), 4, 2, false);
+  config.head_size = 10;  // 4 * 10 on a width of 24
+  Transformer model(config, 5, torch::kCPU);
+  testing::widen_weights(model, 0.3, 6);
+  EXPECT_EQ(standard_tensors(model).at("model.layers.0.self_attn.q_proj.weight").sizes(),
+            (std::vector<std::int64_t>{40, 24}));
+  write_checkpoint(folder_.path() / "wide", model, small_tokenizer());
+  const auto read = read_checkpoint_config(folder_.path() / "wide");
+  EXPECT_EQ(read, config);
+  const auto loaded = read_checkpoint(folder_.path() / "wide", read, torch::kCPU);
+  const std::vector<std::int32_t> tokens{1, 260, 300, 280, 261, 299};
+  const auto expected = testing::ReferenceLlama(config, standard_tensors(model)).score(tokens);
+  const auto scores = score_token_sequence(loaded, tokens);
+  ASSERT_EQ(scores.size(), expected.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-4 * std::abs(expected[i]));
+}
+
+TEST_F(Checkpoint, ReadsTensorsThatAreNotAligned) {
+  // A header of an odd length, as writers without padding make it.
+  const auto bytes = read_file(file("model.safetensors"));
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  const auto longer = length + 3;
+  std::string moved(8, '\0');
+  std::memcpy(moved.data(), &longer, 8);
+  moved += bytes.substr(8, length) + "   " + bytes.substr(8 + length);
+  write_file_atomically(file("model.safetensors"), moved);
+  EXPECT_EQ(load()->fingerprint(), model_->fingerprint());
+}
+
+/// A line of /proc/self/status, in bytes; 0 where it cannot be read.
+std::int64_t memory(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) return std::stoll(line.substr(key.size() + 1)) * 1024;
+  }
+  return 0;
+}
+
+TEST_F(Checkpoint, LoadsWithTheModelInMemoryAndHardlyMore) {
+  auto config = tiny_config(small_tokenizer().vocabulary(), 8, 8, false);
+  config.hidden = 512;
+  config.intermediate = 2048;
+  config.layers = 6;
+  {
+    const Transformer model(config, 5, torch::kCPU);
+    write_checkpoint(folder_.path() / "large", model, small_tokenizer());
+  }
+  (void)EmbeddedLlm::load(folder_.path() / "model", torch::kCPU);  // what is made once is not counted
+  std::ofstream("/proc/self/clear_refs") << "5";                   // the peak is counted from here
+  const auto before = memory("VmRSS:");
+  if (memory("VmHWM:") > before + (1 << 20)) GTEST_SKIP() << "the peak of memory cannot be reset here";
+  const auto model = read_checkpoint(folder_.path() / "large", config, torch::kCPU);
+  const auto peak = memory("VmHWM:") - before;
+  const auto own = 4 * parameter_count(config);
+  const auto largest = std::int64_t{4} * config.hidden * config.intermediate;
+  EXPECT_GT(own, 100'000'000);
+  EXPECT_LT(peak, own + largest + (8 << 20));
+}
+
 TEST_F(Checkpoint, NamesTheNestedKey) {
   edit_config("llama4rec", {{"dropout", 3}});
   EXPECT_THAT(fault(), HasSubstr("key \"llama4rec.dropout\" is 3, expected a number from 0 to 0.99"));
@@ -236,6 +374,39 @@ TEST(ModelConfig, ReadsPublishedConfigurations) {
     "rope_parameters": {"rope_type": "default", "rope_theta": 250000.0}})",
                                       "config.json");
   EXPECT_EQ(newer.rope_theta, 250000);
+  const auto mistral =
+      config_from_json(R"({"architectures": ["MistralForCausalLM"], "bos_token_id": 1, "eos_token_id": 2,
+    "head_dim": 128, "hidden_act": "silu", "hidden_size": 5120, "intermediate_size": 14336,
+    "max_position_embeddings": 131072, "model_type": "mistral", "num_attention_heads": 32, "num_hidden_layers": 40,
+    "num_key_value_heads": 8, "rms_norm_eps": 1e-05, "rope_theta": 1000000.0, "sliding_window": null,
+    "tie_word_embeddings": false, "vocab_size": 131072})",
+                       "config.json");
+  EXPECT_EQ(mistral.head_dimension(), 128);
+  EXPECT_EQ(mistral.context, 131072);
+  EXPECT_EQ(parameter_count(mistral), 12'247'782'400) << "the publisher's count";
+}
+
+TEST(ModelConfig, BoundsTheContextByASlidingWindow) {
+  const std::string base =
+      R"({"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "max_position_embeddings": 32768, "vocab_size": 9, "eos_token_id": [7, 8, 7], )";
+  const auto window = config_from_json(base + R"("model_type": "mistral", "sliding_window": 4096})", "config.json");
+  EXPECT_EQ(window.context, 4096);
+  EXPECT_EQ(window.end_tokens, (std::vector<std::int64_t>{7, 8}));
+  const auto used = R"("model_type": "qwen2", "use_sliding_window": true, "sliding_window": 1024})";
+  EXPECT_EQ(config_from_json(base + used, "config.json").context, 1024);
+  const auto unused = R"("model_type": "qwen2", "use_sliding_window": false, "sliding_window": 1024})";
+  EXPECT_EQ(config_from_json(base + unused, "config.json").context, 32768);
+}
+
+TEST(ModelConfig, KeepsEndTokensAndTemplatesThroughItsJson) {
+  auto config = tiny_config(37, 4, 2, false);
+  config.end_tokens = {5, 2};
+  config.chat_template = "llama2";
+  config.system_text = "Be \"brief\".\n";
+  EXPECT_EQ(config_from_json(config_to_json(config), "config.json"), config);
+  add_generation_config(R"({"eos_token_id": [2, 9]})", "generation_config.json", config);
+  EXPECT_EQ(config.end_tokens, (std::vector<std::int64_t>{5, 2, 9}));
 }
 
 }  // namespace
