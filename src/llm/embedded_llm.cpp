@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "llm/checkpoint.h"
 #include "llm/decoder.h"
+#include "llm/engine/engine.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "llm/tokenizer_files.h"
 #include "llm/trainer.h"
@@ -18,14 +19,16 @@ namespace llama4rec::llm {
 namespace {
 
 /// Part of the fingerprint: raise it whenever the same weights may give other answers.
-constexpr int kArithmeticVersion = 1;
+constexpr int kArithmeticVersion = 2;
 
 }  // namespace
 
 struct EmbeddedLlm::State {
   std::unique_ptr<Tokenizer> tokenizer;
   Transformer transformer;
-  mutable std::string fingerprint;  ///< empty until asked for, and after training
+  mutable std::string fingerprint{};  ///< empty until asked for, and after training
+  EngineOptions engine_options{};
+  std::unique_ptr<Engine> engine{};  ///< made when it is first asked; gone when the weights change
 };
 
 EmbeddedLlm::EmbeddedLlm(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -38,8 +41,8 @@ std::unique_ptr<EmbeddedLlm> EmbeddedLlm::create(const std::filesystem::path& to
   const auto config = make_config(options, tokenizer->vocabulary(), tokenizer->begin_token().value_or(0),
                                   {tokenizer->end_tokens().begin(), tokenizer->end_tokens().end()});
   Transformer transformer(config, seed, device);
-  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
-      State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
+  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(
+      std::make_unique<State>(State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer)})));
 }
 
 std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& folder, const torch::Device& device,
@@ -56,8 +59,8 @@ std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& fold
   auto tokenizer = load_tokenizer(folder, config);
   config.end_tokens.assign(tokenizer->end_tokens().begin(), tokenizer->end_tokens().end());  // a template's comes first
   auto transformer = read_checkpoint(folder, config, device);
-  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::make_unique<State>(
-      State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .fingerprint = ""})));
+  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(
+      std::make_unique<State>(State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer)})));
 }
 
 void EmbeddedLlm::save(const std::filesystem::path& folder) const {
@@ -68,6 +71,7 @@ TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingO
                                    const TrainingHooks& hooks) {
   const auto start = fingerprint();
   state_->fingerprint.clear();
+  state_->engine.reset();
   return train_model(state_->transformer, *state_->tokenizer, start, source, options, seed, hooks);
 }
 
@@ -75,9 +79,37 @@ double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {
   return evaluate_model(state_->transformer, *state_->tokenizer, texts);
 }
 
+void EmbeddedLlm::set_engine(const EngineOptions& options) {
+  state_->engine_options = options;
+  state_->engine.reset();
+  state_->fingerprint.clear();
+}
+
+Engine& EmbeddedLlm::engine() {
+  if (!state_->engine) {
+    state_->engine = std::make_unique<Engine>(state_->transformer, *state_->tokenizer, state_->engine_options);
+  }
+  return *state_->engine;
+}
+
 std::vector<Completion> EmbeddedLlm::complete(std::span<const CompletionRequest> requests,
                                               const CompletionProgress& progress) {
-  return complete_requests(state_->transformer, *state_->tokenizer, requests, DecoderOptions{}, progress);
+  if (!answers_alone()) {
+    return complete_requests(state_->transformer, *state_->tokenizer, requests, DecoderOptions{}, progress);
+  }
+  std::int64_t answered = 0;
+  return complete_each(requests, [&](std::size_t, const Completion&) {
+    ++answered;
+    if (progress) progress(answered);
+  });
+}
+
+bool EmbeddedLlm::answers_alone() const { return state_->transformer.device().is_cpu(); }
+
+std::vector<Completion> EmbeddedLlm::complete_each(std::span<const CompletionRequest> requests,
+                                                   const CompletionArrival& arrived) {
+  if (!answers_alone()) return LanguageModel::complete_each(requests, arrived);
+  return engine().complete(requests, arrived);
 }
 
 std::int64_t EmbeddedLlm::count_tokens(const std::string& segment) const {
@@ -94,7 +126,9 @@ std::int64_t EmbeddedLlm::context_length() const {
 std::string EmbeddedLlm::fingerprint() const {
   if (state_->fingerprint.empty()) {
     Digest digest(DigestKind::kSha256);
-    digest.update(fmt::format("arithmetic {}\n", kArithmeticVersion));
+    const bool own_kernels = state_->transformer.device().is_cpu();
+    digest.update(fmt::format("arithmetic {} {}\n", kArithmeticVersion,
+                              own_kernels ? to_string(parse_precision(state_->engine_options.precision)) : "libtorch"));
     digest.update(config_to_json(state_->transformer.config()));
     digest.update(state_->tokenizer->serialized());
     for (const auto& [name, tensor] : standard_tensors(state_->transformer)) {
