@@ -14,6 +14,7 @@ find_package(SQLite3 REQUIRED)
 find_package(Boost REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET GLOBAL libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET GLOBAL libutf8proc)
+pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 if(LLAMA4REC_FUZZ)
   # Fuzz targets are compiled with clang and run serially: clang's own OpenMP would be one more package, for nothing.
   add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED GLOBAL)

@@ -1,11 +1,11 @@
 # `cmake --install`: the program, the public headers, and the layers as static libraries in one exported package, so that
 #   find_package(llama4rec REQUIRED)
 #   target_link_libraries(mine PRIVATE llama4rec::llama4rec)
-# works in another project (tests/consumer holds it). The apps layer is the program itself and stays out of the package.
+# works in another project (tests/consumer holds it). The apps and service layers are the program itself and stay out of the package.
 include(CMakePackageConfigHelpers)
 
 get_property(layers GLOBAL PROPERTY LLAMA4REC_LAYERS)
-list(REMOVE_ITEM layers llama4rec_apps)
+list(REMOVE_ITEM layers llama4rec_apps llama4rec_service)
 
 # Everything that the public interface reaches.
 add_library(llama4rec_library INTERFACE)

@@ -5,12 +5,14 @@
 #include "evaluation/evaluation_options.h"
 #include "llm/chat_template.h"
 #include "llm/embedded_llm.h"
+#include "llm/remote/remote_options.h"
 #include "pipeline/run_options.h"
 #include "prompts/instruction_fold.h"
 #include "prompts/instructions.h"
 #include "prompts/pretraining_text.h"
 #include "prompts/prompt_options.h"
 #include "recommenders/registry.h"
+#include "service/serve_options.h"
 
 namespace llama4rec::apps {
 
@@ -25,11 +27,13 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<llm::ChatOptions>();
   table->add<llm::PretrainingOptions>();
   table->add<llm::TuningOptions>();
+  table->add<llm::RemoteOptions>();
   table->add<pipeline::RunOptions>();
   table->add<prompts::FoldOptions>();
   table->add<prompts::InstructionOptions>();
   table->add<prompts::PretrainingTextOptions>();
   table->add<prompts::PromptOptions>();
+  table->add<service::ServeOptions>();
   recommenders::add_options(*table);
   return table;
 }

@@ -1,0 +1,41 @@
+#include "service/job.h"
+
+#include <chrono>
+#include <utility>
+
+namespace llama4rec::service {
+
+void Job::add_piece(std::string text) {
+  const std::lock_guard lock(mutex_);
+  pieces_ += text;
+  changed_.notify_all();
+}
+
+void Job::finish(ApiAnswer answer) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+  changed_.notify_all();
+}
+
+void Job::fail(const ApiError& error) {
+  const std::lock_guard lock(mutex_);
+  error_ = error;
+  changed_.notify_all();
+}
+
+ApiAnswer Job::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return answer_ || error_; });
+  if (error_) throw ApiError(*error_);
+  return std::move(*answer_);
+}
+
+Job::Progress Job::wait_for_progress(int milliseconds) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(milliseconds),
+                    [this] { return answer_ || error_ || !pieces_.empty(); });
+  if (error_) throw ApiError(*error_);
+  return {.text = std::exchange(pieces_, {}), .answer = answer_};
+}
+
+}  // namespace llama4rec::service
