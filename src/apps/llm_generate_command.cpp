@@ -1,4 +1,4 @@
-// `llm generate`: a greedy continuation of a prompt.
+// `llm generate`: a greedy continuation of a prompt, by a model here or behind a server.
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "apps/llm_commands.h"
 #include "llm/embedded_llm.h"
+#include "llm/remote/remote_llm.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::apps {
@@ -16,15 +17,40 @@ namespace {
 
 struct GenerateFlags {
   std::string model;
+  std::vector<std::string> remote;
   std::string prompt;
   std::vector<std::int32_t> token_ids;
   std::int64_t max_new_tokens = 64;
 };
 
+/// A server tells text and counts, no tokens.
+void generate_remotely(const Context& context, const config::Configuration& configuration, const GenerateFlags& flags) {
+  auto options = configuration.read<llm::RemoteOptions>();
+  options.endpoints = flags.remote;
+  options.constraint = options.constraint == "auto" ? "none" : options.constraint;  // free text needs no probe
+  const auto model =
+      llm::RemoteLlm::connect(options, static_cast<std::uint64_t>(configuration.read<RuntimeOptions>().seed));
+  const std::vector<CompletionRequest> requests{{.prompt = {{flags.prompt}}, .maximum_tokens = flags.max_new_tokens}};
+  const auto answer = model->complete(requests, {}).front();
+  if (answer.outcome != AnswerOutcome::kAnswered) throw RemoteError("the server gave no answer (a content filter)");
+  if (context.json) {
+    Context::print_json({{"text", answer.text}, {"account", to_json(model->account())}});
+  } else {
+    std::cout << answer.text << '\n';
+  }
+}
+
 void generate(Context& context, const GenerateFlags& flags) {
   const auto configuration = context.load_configuration();
   if (flags.prompt.empty() == flags.token_ids.empty()) {
     throw UsageError("llm generate: give either --prompt or --token-ids");
+  }
+  if (flags.model.empty() == flags.remote.empty()) throw UsageError("llm generate: give either --model or --remote");
+  if (!flags.remote.empty()) {
+    if (flags.prompt.empty())
+      throw UsageError("llm generate: --remote needs --prompt; token numbers are a model's own");
+    generate_remotely(context, configuration, flags);
+    return;
   }
   const auto device = tensor::parse_device(configuration.read<RuntimeOptions>().device);
   const auto model = llm::EmbeddedLlm::load(flags.model, device, configuration.read<llm::ChatOptions>());
@@ -43,7 +69,9 @@ void generate(Context& context, const GenerateFlags& flags) {
 void add_llm_generate_command(CLI::App& group, Context& context) {
   auto* command = group.add_subcommand("generate", "Continue a prompt greedily");
   auto flags = std::make_shared<GenerateFlags>();
-  command->add_option("--model", flags->model, "The model's folder")->required()->type_name("DIR");
+  command->add_option("--model", flags->model, "The model's folder")->type_name("DIR");
+  command->add_option("--remote", flags->remote, "In place of --model: a server with the OpenAI API (llm.remote_model)")
+      ->type_name("ADDRESS");
   command->add_option("--prompt", flags->prompt, "The prompt as text; the begin token is put before it");
   command->add_option("--token-ids", flags->token_ids, "The prompt as tokens, taken as they are: 1,403")
       ->delimiter(',')
