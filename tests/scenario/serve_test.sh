@@ -101,14 +101,31 @@ ok "the key is in no log" bash -c "! grep -q sk-scenario-key serve.log remote.lo
 
 unset LLAMA4REC_SERVE_KEY OPENAI_API_KEY
 start
-# A long answer runs when the signal comes; it is finished, and a new request is refused or finds nobody.
-http "$address/completions" '{"model": "model", "prompt": "liked: ", "max_tokens": 200, "logprobs": 0}' >long.json &
+# Long answers run when the signal comes: they are finished, later ones are refused.
+python3 - "$address" >many.txt <<'PYTHON' &
+import json, sys, threading, urllib.error, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def ask():
+    body = json.dumps({'model': 'model', 'prompt': 'liked: ', 'max_tokens': 200, 'logprobs': 0}).encode()
+    request = urllib.request.Request(sys.argv[1] + '/completions', body, {'Content-Type': 'application/json'})
+    try:
+        with opener.open(request, timeout=60) as response:
+            print('answered' if 'finish_reason' in response.read().decode() else 'empty', flush=True)
+    except urllib.error.HTTPError as error:
+        print('refused', error.code, flush=True)
+threads = [threading.Thread(target=ask) for _ in range(24)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+PYTHON
 asked=$!
-sleep 0.3
+for _ in $(seq 100); do
+  http "${address%/v1}/metrics" 2>/dev/null | grep -q '^llama4rec_running_requests [1-9]' && break
+done
 stop INT
 wait "$asked" || true
 ok "SIGINT ends it with status 130 too" test "$status" = 130
-ok "what ran when the signal came was answered" grep -q '"finish_reason"' long.json
+ok "what ran when the signal came was answered" grep -q '^answered$' many.txt
+ok "and the rest was refused, none cut off" test "$(grep -cE '^(answered|refused 503)$' many.txt)" = 24
 
 status=0
 "$program" llm generate --remote http://127.0.0.1:1/v1 --prompt x --set llm.retries=0 2>dead.log || status=$?
