@@ -190,7 +190,8 @@ void BpeTokenizer::append_word(std::string_view word, std::vector<Token>& tokens
       if (const auto known = token_of_.find(character); known != token_of_.end()) {
         merging_.push_back(known->second);
       } else {
-        for (const char byte : character) encode_byte(byte, merging_);
+        // Without a piece for the blank: the blank's own byte, or its mark would come back in its place.
+        for (const char byte : character == kBlankMark ? " " : character) encode_byte(byte, merging_);
       }
       at += character.size();
     }

@@ -75,7 +75,8 @@ void SentencePieceTokenizer::append_plain(std::string_view text, bool blank_firs
     if (const auto known = token_of_.find(part); known != token_of_.end()) {
       tokens.push_back(known->second);
     } else {
-      append_bytes(part, tokens);
+      // A model without a piece for the blank: the blank's own byte, or its mark would come back in its place.
+      append_bytes(part == kBlankMark ? " " : part, tokens);
     }
   }
 }
@@ -123,7 +124,7 @@ std::vector<std::string_view> SentencePieceTokenizer::merged(std::string_view li
         left.text.size() + right.text.size() != best.size) {
       continue;
     }
-    left.text = {left.text.data(), best.size};
+    left.text = line.substr(static_cast<std::size_t>(left.text.data() - line.data()), best.size);
     left.right = right.right;
     right.text = {};
     if (left.right < count) part(left.right).left = best.left;

@@ -37,7 +37,8 @@ std::string with_unicode_blanks(std::string_view pattern) {
   std::string result;
   for (std::size_t at = 0; at < pattern.size(); ++at) {
     result += pattern[at];
-    if (pattern[at] != '\\' || ++at == pattern.size()) continue;
+    if (pattern[at] != '\\' || at + 1 == pattern.size()) continue;
+    ++at;
     if (pattern[at] == 's' || pattern[at] == 'S') {
       result += pattern[at] == 's' ? "p{White_Space}" : "P{White_Space}";
     } else {

@@ -62,9 +62,9 @@ const std::vector<Token>& Tokenizer::encode(const std::string& segment, bool fir
 
 std::vector<Token> Tokenizer::encode_prompt(const std::vector<std::string>& segments) const {
   auto tokens = prompt_begin_;
-  for (std::size_t i = 0; i < segments.size(); ++i) {
+  for (const auto& segment : segments) {
     const bool first = tokens.size() == prompt_begin_.size() && prompt_starts_text_;
-    const auto& part = encode(segments[i], first);
+    const auto& part = encode(segment, first);
     tokens.insert(tokens.end(), part.begin(), part.end());
   }
   tokens.insert(tokens.end(), prompt_end_.begin(), prompt_end_.end());

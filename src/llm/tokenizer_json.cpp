@@ -63,7 +63,7 @@ class Parser {
     (void)model_.one_of("type", {"BPE"});
     model_.expect("dropout", nullptr);
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-      if (model_.value(key) != "") model_.expect(key, nullptr);
+      if (model_.has(key)) model_.expect(key, "");
     }
     byte_fallback_ = model_.boolean("byte_fallback", false);
     result_.whole_words_first = model_.boolean("ignore_merges", false);

@@ -45,10 +45,10 @@ class OpenFile {
     if (!S_ISREG(status.st_mode)) throw DataError({.file = file}, "is no ordinary file");
     return static_cast<std::size_t>(status.st_size);
   }
-  [[nodiscard]] const char* map(std::size_t size, const std::string& file) const {
+  [[nodiscard]] char* map(std::size_t size, const std::string& file) const {
     void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
     if (bytes == MAP_FAILED) fail(file);
-    return static_cast<const char*>(bytes);
+    return static_cast<char*>(bytes);
   }
 
  private:
@@ -84,7 +84,7 @@ MappedSafetensors::MappedSafetensors(const std::filesystem::path& file) : file_(
     data_begin_ = kPrefix + header_size;
     header_ = parse_header({bytes_ + kPrefix, header_size}, size_ - data_begin_, file_);
   } catch (...) {
-    ::munmap(const_cast<char*>(bytes_), size_);
+    ::munmap(bytes_, size_);
     throw;
   }
 }
@@ -97,13 +97,13 @@ MappedSafetensors::MappedSafetensors(MappedSafetensors&& other) noexcept
       header_(std::move(other.header_)) {}
 
 MappedSafetensors::~MappedSafetensors() {
-  if (bytes_ != nullptr) ::munmap(const_cast<char*>(bytes_), size_);
+  if (bytes_ != nullptr) ::munmap(bytes_, size_);
 }
 
 void MappedSafetensors::copy(const HeaderEntry& entry, torch::Tensor target) const {
   const torch::NoGradGuard no_grad;
   if (entry.begin == entry.end) return;
-  char* begin = const_cast<char*>(bytes_) + data_begin_ + entry.begin;  // libtorch knows no tensors to be read only
+  char* begin = bytes_ + data_begin_ + entry.begin;
   const auto type = torch::TensorOptions().dtype(scalar_type(entry.type));
   if (reinterpret_cast<std::uintptr_t>(begin) % element_size(entry.type) == 0) {
     target.copy_(torch::from_blob(begin, entry.shape, type));
@@ -112,10 +112,9 @@ void MappedSafetensors::copy(const HeaderEntry& entry, torch::Tensor target) con
     std::memcpy(aligned.data_ptr(), begin, entry.end - entry.begin);
     target.copy_(aligned);
   }
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = reinterpret_cast<std::uintptr_t>(begin) / page * page;
-  const auto last = reinterpret_cast<std::uintptr_t>(bytes_) + data_begin_ + entry.end;
-  (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (data_begin_ + entry.begin) / page * page;
+  (void)::madvise(bytes_ + first, data_begin_ + entry.end - first, MADV_DONTNEED);
 }
 
 }  // namespace llama4rec::tensor

@@ -29,7 +29,7 @@ class MappedSafetensors {
 
  private:
   std::string file_;
-  const char* bytes_ = nullptr;
+  char* bytes_ = nullptr;  ///< never written to
   std::size_t size_ = 0;
   std::size_t data_begin_ = 0;
   SafetensorsHeader header_;

@@ -205,6 +205,15 @@ TEST(BpeTokenizer, ReadsThePiecesOfCharactersThatLlama2Ships) {
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(mark)), mark);
 }
 
+TEST(BpeTokenizer, GivesBlanksBackWithoutAPieceForThem) {
+  auto document = metaspace_json();
+  document["model"]["vocab"].erase("\xE2\x96\x81");
+  document["model"]["merges"] = json::array({"a b"});
+  const auto tokenizer = make(document);
+  EXPECT_THAT(tokenizer.encode("ab ab"), ElementsAre(263, 3 + ' ', 263));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode("ab ab")), "ab ab");
+}
+
 TEST(BpeTokenizer, ReadsTheMetaspaceForms) {
   auto document = metaspace_json();
   document["normalizer"] = nullptr;

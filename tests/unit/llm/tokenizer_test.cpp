@@ -21,7 +21,8 @@ using testing::small_tokenizer;
 using testing::TemporaryFolder;
 using testing::titles;
 
-SentencePieceTokenizer train(const std::vector<std::pair<std::string, std::int64_t>>& texts, ModelOptions options = {}) {
+SentencePieceTokenizer train(const std::vector<std::pair<std::string, std::int64_t>>& texts,
+                             ModelOptions options = {}) {
   const TemporaryFolder folder;
   train_tokenizer(texts, options, 1, folder / "t.model");
   return {read_file(folder / "t.model"), "t.model"};
@@ -115,6 +116,12 @@ TEST(Tokenizer, TakesFewerPiecesWhereTheTextsSupportNoMore) {
   const auto tokenizer = train({{"abc", 1}});
   EXPECT_LT(tokenizer.vocabulary(), 300);
   EXPECT_EQ(round_trip(tokenizer, "cab"), "cab");
+}
+
+TEST(Tokenizer, GivesBlanksBackThatItHasNeverSeen) {
+  const auto tokenizer = train({{"abc", 1}});
+  EXPECT_EQ(round_trip(tokenizer, "a b  c "), "a b  c ");
+  EXPECT_EQ(tokenizer.encode(" ").front(), 3 + ' ');
 }
 
 TEST(Tokenizer, HoldsManyRareCharactersInASmallVocabulary) {
