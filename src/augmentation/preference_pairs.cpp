@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "core/random.h"
@@ -92,8 +93,15 @@ std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, cons
 
   std::vector<PreferencePair> result;
   std::int64_t first_shown = 0;
+  std::int64_t answered = 0;
   for (std::size_t p = 0; p < pairs.size(); ++p) {
     const DrawnPair& pair = pairs[p];
+    const auto own = std::span(answers).subspan(p * per_pair, per_pair);
+    if (std::any_of(own.begin(), own.end(), [](const auto& it) { return it.outcome != AnswerOutcome::kAnswered; })) {
+      ++account.unanswered;
+      continue;
+    }
+    answered += static_cast<std::int64_t>(per_pair);
     // order[0] indexes the options in the order of presentation.
     const bool prefers_first = answers[p * per_pair].order.front() == 0;
     first_shown += prefers_first ? 1 : 0;
@@ -111,8 +119,7 @@ std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, cons
   }
   account.asked += static_cast<std::int64_t>(pairs.size());
   account.kept += static_cast<std::int64_t>(result.size());
-  account.first_shown_preferred =
-      requests.empty() ? 0 : static_cast<double>(first_shown) / static_cast<double>(requests.size());
+  account.first_shown_preferred = answered == 0 ? 0 : static_cast<double>(first_shown) / static_cast<double>(answered);
   return result;
 }
 

@@ -27,6 +27,7 @@ struct PairAccount {
   std::int64_t asked = 0;  ///< pairs
   std::int64_t kept = 0;
   std::int64_t disagreed = 0;        ///< dropped: the answer changed with the order of presentation
+  std::int64_t unanswered = 0;       ///< dropped: the model gave no answer that could be read
   double first_shown_preferred = 0;  ///< share of answers that name the item shown first: 0.5 without position bias
 };
 

@@ -22,9 +22,6 @@ CandidateOrder descending(const std::vector<double>& values) {
 }
 
 double expected_rating(const Completion& answer, const prompts::ItemTexts& texts) {
-  if (answer.option_log_probabilities.empty()) {
-    return texts.rating_value(static_cast<std::size_t>(answer.order.front()));
-  }
   double sum = 0;
   for (std::size_t option = 0; option < answer.option_log_probabilities.size(); ++option) {
     sum += std::exp(answer.option_log_probabilities[option]) * texts.rating_value(option);
@@ -56,10 +53,9 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
   LanguageModelRanking ranking;
   std::vector<CompletionRequest> requests;
   std::vector<std::size_t> asked;
-  auto& listwise = ranking.orders["listwise"];
-  auto& first = ranking.orders["first"];
-  listwise.resize(cases.ranking.size());
-  first.resize(cases.ranking.size());
+  const bool tells_first = model.option_probabilities() == OptionProbabilities::kAll;
+  std::vector<CandidateOrder> listwise(cases.ranking.size());
+  std::vector<CandidateOrder> first(cases.ranking.size());
   for (std::size_t user = 0; user < cases.ranking.size(); ++user) {
     const auto& question = cases.ranking[user];
     CandidateOrder given(question.ranked.size());
@@ -73,13 +69,18 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
   }
   const auto answers = ask(model, requests, label + ", listwise");
   for (std::size_t n = 0; n < asked.size(); ++n) {
+    if (answers[n].outcome != AnswerOutcome::kAnswered) {  // the given order stays
+      ++ranking.fallbacks;
+      continue;
+    }
     listwise[asked[n]] = answers[n].order;
-    first[asked[n]] = answers[n].option_log_probabilities.empty() ? answers[n].order
-                                                                  : descending(answers[n].option_log_probabilities);
+    if (tells_first) first[asked[n]] = descending(answers[n].option_log_probabilities);
   }
+  ranking.orders["listwise"] = std::move(listwise);
+  if (tells_first) ranking.orders["first"] = std::move(first);
   count(answers, ranking);
 
-  if (cases.rating.empty()) return ranking;
+  if (cases.rating.empty() || model.option_probabilities() == OptionProbabilities::kNone) return ranking;
   requests.clear();
   for (const auto& user_cases : cases.rating) {
     for (const auto& question : user_cases) {
@@ -92,8 +93,19 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
   std::size_t next = 0;
   for (const auto& user_cases : cases.rating) {
     auto& expected = ranking.expected_ratings.emplace_back();
+    bool complete = true;
     for (std::size_t candidate = 0; candidate < user_cases.size(); ++candidate) {
-      expected.push_back(expected_rating(ratings[next++], texts));
+      const Completion& rating = ratings[next++];
+      complete = complete && !rating.option_log_probabilities.empty();
+      if (complete) expected.push_back(expected_rating(rating, texts));
+    }
+    if (!complete) {  // a part of the ratings would order a part of the candidates
+      ++ranking.fallbacks;
+      expected.clear();
+      CandidateOrder given(user_cases.size());
+      std::iota(given.begin(), given.end(), 0);
+      pointwise.push_back(std::move(given));
+      continue;
     }
     pointwise.push_back(descending(expected));
   }
@@ -106,7 +118,8 @@ nlohmann::json to_json(const LanguageModelRanking& ranking) {
           {"expected_ratings", ranking.expected_ratings},
           {"prompt_tokens", ranking.prompt_tokens},
           {"answer_tokens", ranking.answer_tokens},
-          {"prompts", ranking.prompts}};
+          {"prompts", ranking.prompts},
+          {"fallbacks", ranking.fallbacks}};
 }
 
 LanguageModelRanking ranking_from_json(const nlohmann::json& document) {
@@ -117,6 +130,7 @@ LanguageModelRanking ranking_from_json(const nlohmann::json& document) {
     document.at("prompt_tokens").get_to(ranking.prompt_tokens);
     document.at("answer_tokens").get_to(ranking.answer_tokens);
     document.at("prompts").get_to(ranking.prompts);
+    ranking.fallbacks = document.value("fallbacks", std::int64_t{0});  // stages of older versions have none
     return ranking;
   } catch (const nlohmann::json::exception& error) {
     throw InternalError(std::string("stored ranking of the language model is damaged: ") + error.what());

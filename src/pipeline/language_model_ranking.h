@@ -30,9 +30,12 @@ struct LanguageModelRanking {
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;
   std::int64_t prompts = 0;
+  std::int64_t fallbacks =
+      0;  ///< users and methods with no answer that could be read: the backbone's order stands there
 };
 
-/// Asks everything about a phase. Users with a single candidate are not asked: its order is given.
+/// Asks everything about a phase. Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
+/// the model does not tell is left out; where an answer is missing (a remote model's), the user keeps the backbone's order, and is counted.
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
                                               bool augmented, const std::string& label);

@@ -22,6 +22,10 @@ void RunOptions::declare(config::OptionVisitor& visit) {
       "random or by popularity.");
   visit.option("run.directory", directory, config::anything(), "Where run folders are kept.");
   visit.option("run.profile", profile, config::anything(), "A label for tables and reports, such as quick.");
+  visit.option(
+      "llm.kind", llm_kind, config::one_of({"embedded", "remote"}),
+      "The language model of a run: embedded (made and tuned here) or remote (servers with the OpenAI API, not tuned; "
+      "prompts.style is verbose unless set).");
   visit.option("augmentation.prompts", augmentation_prompts, config::one_of({"plain", "augmented"}),
                "Prompts of data augmentation; augmented ones carry the similar user, never a hint.", "III-B1");
 }

@@ -20,6 +20,9 @@ struct RunOptions {
   std::string directory = "runs";
   std::string profile;
   std::string augmentation_prompts = "plain";
+  std::string llm_kind = "embedded";
+
+  [[nodiscard]] bool remote() const { return llm_kind == "remote"; }
 
   void declare(config::OptionVisitor& visit);
 };

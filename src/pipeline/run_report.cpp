@@ -175,6 +175,7 @@ Json training_plots(const ReportSource& source) {
   for (const auto& [stage, name] : {std::pair{"pretrain", "pre-training"},
                                     {"tune-plain", "tuning, plain prompts"},
                                     {"tune-augmented", "tuning, augmented prompts"}}) {
+    if (!summaries.contains(stage)) continue;  // a remote model is not tuned
     Json x = Json::array();
     const auto& values = summaries.at(stage).at("losses");
     for (std::size_t epoch = 1; epoch <= values.size(); ++epoch) x.push_back(epoch);
@@ -190,8 +191,12 @@ Json training_plots(const ReportSource& source) {
     }
     validation.push_back(series(name, x, y));
   }
-  return Json::array({plot("line", "Language model: loss per learned token.", "epoch", "loss", losses),
-                      plot("line", "Backbone: validation score while training.", "epoch", "validation", validation)});
+  Json plots = Json::array();
+  if (!losses.empty()) {
+    plots.push_back(plot("line", "Language model: loss per learned token.", "epoch", "loss", losses));
+  }
+  plots.push_back(plot("line", "Backbone: validation score while training.", "epoch", "validation", validation));
+  return plots;
 }
 
 /// Where the target stands among the candidates when the model is tuned, and when it is asked at validation.
@@ -278,6 +283,27 @@ Json timings(const ReportSource& source) {
   return block;
 }
 
+/// What a remote model's servers were asked by the last process that asked; empty for a model of this run.
+std::string remote_note(const ReportSource& source) {
+  const auto& summaries = source.outcomes->front().summaries;
+  if (!summaries.contains("remote-model")) return "";
+  const auto& model = summaries.at("remote-model");
+  std::string note =
+      fmt::format("Remote model {}, answers bound by {}; it was not tuned, and what it was trained on is not known.",
+                  model.at("model").get<std::string>(), model.at("constraint").get<std::string>());
+  Json last;
+  for (const auto& [name, summary] : summaries.items()) {
+    if (summary.contains("remote_account")) last = summary.at("remote_account");
+  }
+  if (last.is_null()) return note;
+  const auto count = [&](const char* key) { return text::with_thousands(last.at(key).get<long long>()); };
+  return note + fmt::format(
+                    " Up to its last stage: {} requests ({} repeated, {} asked again), {} answers repaired, {} tokens "
+                    "in, {} out, cost {:.4f}.",
+                    count("requests"), count("repeated"), count("asked_again"), count("repaired"),
+                    count("prompt_tokens"), count("answer_tokens"), last.at("cost").get<double>());
+}
+
 Json accounting(const ReportSource& source) {
   Json block{{"type", "table"}, {"caption", "What the language models were asked (first seed)."}};
   block["columns"] = {column("stage", false),  column("prompts"),          column("prompt tokens"),
@@ -291,10 +317,22 @@ Json accounting(const ReportSource& source) {
                              cell("trimmed_prompts")});
   }
   const auto& pairs = source.outcomes->front().pairs;
-  block["notes"] = {
+  block["notes"] = Json::array();
+  std::int64_t fallbacks = 0;
+  for (const auto& [name, summary] : source.outcomes->front().summaries.items()) {
+    fallbacks += summary.value("fallbacks", std::int64_t{0});
+  }
+  if (fallbacks + pairs.unanswered > 0) {
+    block["notes"].push_back(fmt::format(
+        "No answer that could be read: {} orders, in whose place the recommender's stands, and {} pairs, which were "
+        "left out.",
+        fallbacks, pairs.unanswered));
+  }
+  block["notes"].push_back(
       fmt::format("Data augmentation: {} pairs asked, {} kept, {} dropped because the answer changed with the order of "
                   "presentation; the item shown first was preferred in {:.0f}% of the answers.",
-                  pairs.asked, pairs.kept, pairs.disagreed, 100 * pairs.first_shown_preferred)};
+                  pairs.asked, pairs.kept, pairs.disagreed, 100 * pairs.first_shown_preferred));
+  if (const auto note = remote_note(source); !note.empty()) block["notes"].push_back(note);
   return block;
 }
 
@@ -334,7 +372,7 @@ nlohmann::json report_document(const ReportSource& source) {
        {"blocks", {all_rows(source)}}});
   sections.push_back({{"title", "Aggregation"}, {"blocks", {weight_histogram(source), grid_table(source)}}});
   Json training = training_plots(source);
-  training.push_back(position_plot(source));
+  if (source.outcomes->front().summaries.contains("tune-augmented")) training.push_back(position_plot(source));
   sections.push_back({{"title", "Training"}, {"blocks", training}});
   sections.push_back({{"title", "Examples"}, {"blocks", {examples(source)}}});
   sections.push_back({{"title", "Cost"}, {"blocks", {timings(source), accounting(source)}}});

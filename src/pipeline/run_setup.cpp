@@ -8,9 +8,20 @@
 #include "data/fetch.h"
 
 namespace llama4rec::pipeline {
+namespace {
+
+/// The compact wording is for a model that was made from it; another one is asked in sentences unless the user says otherwise.
+config::Configuration with_wording(config::Configuration configuration) {
+  if (configuration.read<RunOptions>().remote() && configuration.find("prompts.style") == nullptr) {
+    configuration.set("prompts.style", "verbose", "llm.kind: remote");
+  }
+  return configuration;
+}
+
+}  // namespace
 
 RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData loaded_given, torch::Device device_given)
-    : configuration(std::move(configuration_given)),
+    : configuration(with_wording(std::move(configuration_given))),
       loaded(std::move(loaded_given)),
       device(device_given),
       run(configuration.read<RunOptions>()),

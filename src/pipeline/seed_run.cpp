@@ -14,6 +14,7 @@
 #include "pipeline/control_orders.h"
 #include "pipeline/language_model_stages.h"
 #include "pipeline/recommender_stages.h"
+#include "pipeline/remote_model.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -43,7 +44,8 @@ class SeedStages {
         seed_(seed),
         fold_(prompts::draw_fold(setup.dataset(), not_for_text(setup), setup.fold, seed)),
         guard_(setup.dataset(), {&setup.direct, &setup.sequential, &setup.rating}, fold_.targets),
-        fold_lines_(setup.dependencies({"instructions.held_back", "instructions.minimum_history"})) {
+        fold_lines_(setup.dependencies({"instructions.held_back", "instructions.minimum_history"})),
+        remote_(connect_remote_model(setup, seed)) {
     fold_lines_.push_back(fmt::format("fold seed={}", seed));
   }
 
@@ -57,6 +59,9 @@ class SeedStages {
                        .data = [&] { return positives_of(setup_, train, backbone + " (Base)"); },
                        .epochs = std::nullopt},
                       seed_);
+    // Hints of rating prompts: nothing that any task holds out, at tuning no target either.
+    rating_ = fit_rating(store_, setup_, "rating", fold_lines_, fold_.allowed, seed_);
+    if (remote_) return;  // the others are for tuning
     out_of_fold_ = fit_top_k(store_, setup_,
                              {.stage = "out-of-fold",
                               .recommender = backbone,
@@ -64,12 +69,14 @@ class SeedStages {
                               .data = [&] { return positives_of(setup_, fold_.before, backbone + " (out-of-fold)"); },
                               .epochs = std::max<std::int64_t>(1, base_.best_epoch())},
                              seed_);
-    // Hints of rating prompts: nothing that any task holds out, at tuning no target either.
-    rating_ = fit_rating(store_, setup_, "rating", fold_lines_, fold_.allowed, seed_);
     rating_out_of_fold_ = fit_rating(store_, setup_, "rating-out-of-fold", fold_lines_, fold_.before, seed_);
   }
 
   void make_language_models() {
+    if (remote_) {
+      plain_ = augmented_ = remote_model_stage(store_, setup_, *remote_);
+      return;
+    }
     pretrained_ = pretrain_stage(store_, setup_, guard_, fold_, seed_);
     const auto make_cases = [&] {
       return tuning_cases(setup_, guard_, fold_,
@@ -92,8 +99,8 @@ class SeedStages {
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
     const StageResult stage = store_.run("augment", dependencies, [&](StageFolder& folder) {
-      auto model = open_language_model(setup_, guard_, Phase::kAugmentation, source);
-      llm::JournaledModel journaled(*model, journal_file());
+      const auto opened = open_tuned_model(Phase::kAugmentation, source);
+      llm::JournaledModel journaled(answering(opened), journal_file());
       prompts::CaseWriter writer = case_writer(journaled);
       const std::vector<augmentation::PairUser> users = pair_users(options);
       const auto drawn = augmentation::draw_pairs(users, base_.model->known_items(), options, seed_);
@@ -111,11 +118,13 @@ class SeedStages {
       folder.summary["asked"] = account.asked;
       folder.summary["kept"] = account.kept;
       folder.summary["disagreed"] = account.disagreed;
+      folder.summary["unanswered"] = account.unanswered;
       folder.summary["first_shown_preferred"] = account.first_shown_preferred;
     });
     outcome.pairs = {.asked = stage.summary.at("asked").get<std::int64_t>(),
                      .kept = stage.summary.at("kept").get<std::int64_t>(),
                      .disagreed = stage.summary.at("disagreed").get<std::int64_t>(),
+                     .unanswered = stage.summary.value("unanswered", std::int64_t{0}),
                      .first_shown_preferred = stage.summary.at("first_shown_preferred").get<double>()};
     outcome.summaries["augment"] = stage.summary;
     const auto document = nlohmann::json::parse(read_file(stage.path / "pairs.json"));
@@ -144,12 +153,21 @@ class SeedStages {
     outcome.seed = seed_;
     for (const auto* stage :
          {&base_.stage, &out_of_fold_.stage, &rating_.stage, &pretrained_, &plain_, &augmented_, &refit_.stage}) {
+      if (stage->path.empty()) continue;  // a remote model is not tuned
       outcome.summaries[stage->path.filename().string().substr(0, stage->path.filename().string().rfind('-'))] =
           stage->summary;
     }
   }
 
  private:
+  /// The tuned model of a stage; nothing where a remote model answers.
+  [[nodiscard]] std::unique_ptr<llm::EmbeddedLlm> open_tuned_model(Phase phase, const StageResult& stage) const {
+    return remote_ ? nullptr : open_language_model(setup_, guard_, phase, stage);
+  }
+  [[nodiscard]] LanguageModel& answering(const std::unique_ptr<llm::EmbeddedLlm>& opened) const {
+    return opened ? static_cast<LanguageModel&>(*opened) : *remote_;
+  }
+
   [[nodiscard]] std::filesystem::path journal_file() const { return store_.root() / "journal.sqlite"; }
 
   [[nodiscard]] prompts::CaseWriter case_writer(const LanguageModel& model) const {
@@ -244,8 +262,8 @@ class SeedStages {
       const PhaseCases cases = phase_cases(setup_, guard_, phase, models);
       const StageResult stage =
           store_.run(fmt::format("{}-{}", name, to_string(phase)), dependencies, [&](StageFolder& folder) {
-            auto model = open_language_model(setup_, guard_, phase, language_model);
-            llm::JournaledModel journaled(*model, journal_file());
+            const auto opened = open_tuned_model(phase, language_model);
+            llm::JournaledModel journaled(answering(opened), journal_file());
             prompts::CaseWriter writer = case_writer(journaled);
             const auto ranking = rank_with_language_model(cases, journaled, writer, setup_.texts, augmented,
                                                           fmt::format("{} ({})", name, to_string(phase)));
@@ -253,6 +271,8 @@ class SeedStages {
             folder.summary["prompts"] = ranking.prompts;
             folder.summary["prompt_tokens"] = ranking.prompt_tokens;
             folder.summary["answer_tokens"] = ranking.answer_tokens;
+            folder.summary["fallbacks"] = ranking.fallbacks;
+            if (remote_) folder.summary["remote_account"] = to_json(remote_->account());  // since the run was started
             folder.summary["asked"] = journaled.accounting().asked;
             folder.summary["from_journal"] = journaled.accounting().reused;
             folder.summary["trimmed_prompts"] = writer.trimming().trimmed_prompts;
@@ -312,6 +332,7 @@ class SeedStages {
   prompts::InstructionFold fold_;
   data::LeakGuard guard_;
   std::vector<std::string> fold_lines_;
+  std::unique_ptr<llm::RemoteLlm> remote_;  ///< where one model answers everything
   FittedTopK base_;
   FittedTopK out_of_fold_;
   FittedTopK refit_;

@@ -22,11 +22,16 @@ class RuleModel : public LanguageModel {
       const bool first = prefers_first_(request.grammar.options.at(0), request.grammar.options.at(1));
       answers.push_back({.order = first ? std::vector<std::int64_t>{0, 1} : std::vector<std::int64_t>{1, 0}});
     }
+    if (fails_at >= 0) {
+      answers.at(static_cast<std::size_t>(fails_at)) = {.order = {0, 1}, .outcome = AnswerOutcome::kFallback};
+    }
     return answers;
   }
   std::int64_t count_tokens(const std::string&) const override { return 1; }
   std::int64_t context_length() const override { return 1000; }
   std::string fingerprint() const override { return "rule"; }
+
+  int fails_at = -1;  ///< the answer that falls back
 
  private:
   std::function<bool(const std::string&, const std::string&)> prefers_first_;
@@ -137,6 +142,18 @@ TEST_F(PreferencePairs, AnAnswerThatFollowsThePlaceAndNotTheItemIsDropped) {
   EXPECT_TRUE(pairs.empty());
   EXPECT_EQ(account.disagreed, 2);
   EXPECT_DOUBLE_EQ(account.first_shown_preferred, 1.0);
+}
+
+TEST_F(PreferencePairs, APairWithoutAnAnswerIsLeftOutAndCounted) {
+  PairAccount account;
+  RuleModel model([](const auto& a, const auto& b) { return a > b; });
+  model.fails_at = 1;  // the first pair in its second order of presentation
+  const auto pairs = order(model, {{0, 2, 6}, {1, 4, 3}}, account);
+  ASSERT_EQ(pairs.size(), 1U);
+  EXPECT_EQ(pairs[0].user, 1);
+  EXPECT_EQ(account.unanswered, 1);
+  EXPECT_EQ(account.disagreed, 0);
+  EXPECT_DOUBLE_EQ(account.first_shown_preferred, 0.5) << "of the answers that there are";
 }
 
 }  // namespace
