@@ -22,6 +22,7 @@
 #include "core/random.h"
 #include "llm/embedded_llm.h"
 #include "llm/engine/engine.h"
+#include "llm/gradient_step.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "tensor/runtime.h"
 
@@ -271,6 +272,39 @@ void measure_reading(const Shape& shape, const Transformer& transformer, Precisi
   }
 }
 
+/// Forward, backward and AdamW over 8 examples of 512 tokens, all learned or only the last 64.
+void measure_training(const Shape& shape, double peak) {
+  const Transformer model(shape.config, 1, torch::kCPU);
+  AdamW optimiser(model.parameters(), 0.01);
+  RandomStream random(3, "benchmark.training");
+  for (const std::int64_t learned : {512, 64}) {
+    std::vector<TrainingExample> examples(8);
+    std::vector<std::int64_t> places;
+    for (auto& example : examples) {
+      places.push_back(static_cast<std::int64_t>(places.size()));
+      for (std::int64_t i = 0; i < 513; ++i) {
+        example.tokens.push_back(static_cast<Token>(random.below(static_cast<std::uint64_t>(shape.config.vocabulary))));
+        example.learned.push_back(i >= 513 - learned);
+      }
+    }
+    for (const bool mixed : {true, false}) {
+      if (mixed && !has_bfloat16()) continue;
+      const double seconds = best_of(3, [&] {
+        (void)accumulate_gradients(model, optimiser.parameters(), examples, places, 1, mixed);
+        (void)optimiser.clip(1);
+        optimiser.step(1e-4);
+      });
+      // Three times the forward pass; the head only where it is asked.
+      const double head = 2.0 * static_cast<double>(shape.config.vocabulary * shape.config.hidden) * 8;
+      const double operations =
+          3 * (prefill_operations(shape.config, 8, 512) + head * static_cast<double>(learned - 1));
+      print(shape.name, fmt::format("training 8 x 512, {} learned, {}", learned, mixed ? "bfloat16" : "float32"),
+            fmt::format("{:9.0f} tokens/s  {:5.0f} GFLOP/s  {:3.0f}% of peak", 8 * 512 / seconds,
+                        operations / seconds * 1e-9, 100 * operations / seconds * 1e-9 / peak));
+    }
+  }
+}
+
 void measure_jobs(const Shape& shape, const Transformer& transformer, std::int64_t users) {
   const Titles titles(shape.config.vocabulary);
   const auto run = [&](const std::string& what, const std::vector<CompletionRequest>& requests,
@@ -321,6 +355,7 @@ int run_benchmark(int argument_count, char** arguments) {
     measure_reading(shape, transformer, Precision::kInt8, peak);
     if (shape.name != "L1100") {
       measure_reading(shape, transformer, Precision::kFloat32, peak);
+      measure_training(shape, peak);
       measure_jobs(shape, transformer, users);
     }
     print(shape.name, "peak resident memory so far", fmt::format("{:9.2f} GiB", peak_resident_gigabytes()));

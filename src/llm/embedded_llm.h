@@ -32,6 +32,8 @@ struct TrainingOptions {
   std::int64_t warmup_steps = 50;
   double weight_decay = 0.01;
   double clip_norm = 1.0;
+  /// "float32", "bfloat16" (products; weights and sums stay float32), or "auto": bfloat16 where the CPU has it.
+  std::string precision = "auto";
 };
 struct PretrainingOptions : TrainingOptions {
   void declare(config::OptionVisitor& visit);

@@ -9,6 +9,8 @@
 
 namespace llama4rec::llm {
 
+struct MixedWeight;
+
 /// RMSNorm: x / sqrt(mean(x^2) + epsilon) * weight. x [rows, hidden], weight [hidden] -> [rows, hidden].
 torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, double epsilon);
 
@@ -21,8 +23,10 @@ torch::Tensor add_dropped(const torch::Tensor& residual, const torch::Tensor& x,
                           std::uint64_t seed);
 
 /// Mean cross-entropy of softmax(x head^T) against the targets. x [rows, hidden], head [vocabulary, hidden], targets [rows]
-/// (int64) -> scalar. Runs over blocks of rows, so the logits [rows, vocabulary] never exist; gradients are made on the way.
-torch::Tensor token_loss(const torch::Tensor& x, const torch::Tensor& head, const torch::Tensor& targets);
+/// (int64) -> scalar. Runs over blocks of rows, so the logits [rows, vocabulary] never exist; gradients are made on the way. With `copies`
+/// of the head (CPU) the products are in bfloat16.
+torch::Tensor token_loss(const torch::Tensor& x, const torch::Tensor& head, const torch::Tensor& targets,
+                         const MixedWeight* copies = nullptr);
 
 /// log of the sum over the vocabulary of e^(x head^T), and the logits themselves of the tokens asked for.
 /// x [rows, hidden]; rows and tokens of the questions [questions] (int64) -> log P(token | row) [questions], on the CPU.

@@ -20,6 +20,8 @@ void declare_training(TrainingOptions& options, const std::string& prefix, confi
                "Decoupled weight decay on matrices.");
   visit.option(prefix + "clip_norm", options.clip_norm, config::between(0, 1e6),
                "Largest norm of the gradient; 0 = no limit.");
+  visit.option(prefix + "precision", options.precision, config::one_of({"auto", "float32", "bfloat16"}),
+               "Numbers of the products; weights and sums are float32. auto: bfloat16 where the CPU multiplies it.");
 }
 
 }  // namespace

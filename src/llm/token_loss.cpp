@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "llm/engine/gradient_product.h"
 #include "llm/layers.h"
+#include "llm/mixed_linear.h"
 #include "llm/simd_math.h"
 
 namespace llama4rec::llm {
@@ -58,7 +60,7 @@ double softmax_gradient(Tensor& logits, const Tensor& targets, float factor) {
 /// probabilities of a block are at hand, and only scaled in the backward pass.
 struct TokenLoss : Function<TokenLoss> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets,
-                        bool learning) {
+                        bool learning, const MixedWeight* copies) {
     const auto rows = x.size(0);
     const auto block = block_rows(head.size(0));
     auto logits = torch::empty({std::min(block, rows), head.size(0)}, x.options());
@@ -70,12 +72,24 @@ struct TokenLoss : Function<TokenLoss> {
       const auto count = std::min(block, rows - begin);
       const auto part = x.narrow(0, begin, count);
       auto out = logits.narrow(0, 0, count);
-      torch::mm_out(out, part, transposed);
+      if (copies == nullptr) {
+        torch::mm_out(out, part, transposed);
+      } else {
+        copies->forward.multiply(part.data_ptr<float>(), x.size(1), count, out.data_ptr<float>(), head.size(0),
+                                 Into::kStore);
+      }
       total += softmax_gradient(out, targets.narrow(0, begin, count), 1.0F / static_cast<float>(rows));
       if (learning) {
         auto target_rows = dx.narrow(0, begin, count);
-        torch::mm_out(target_rows, out, head);
-        dhead.addmm_(out.t(), part);
+        if (copies == nullptr) {
+          torch::mm_out(target_rows, out, head);
+          dhead.addmm_(out.t(), part);
+        } else {
+          copies->backward.multiply(out.data_ptr<float>(), head.size(0), count, target_rows.data_ptr<float>(),
+                                    x.size(1), Into::kStore);
+          add_gradient_product(out.data_ptr<float>(), part.data_ptr<float>(), count, head.size(0), x.size(1),
+                               dhead.data_ptr<float>());
+        }
       }
     }
     if (learning) context->save_for_backward({dx, dhead});
@@ -84,7 +98,7 @@ struct TokenLoss : Function<TokenLoss> {
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor(), Tensor()};
+    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -108,10 +122,10 @@ Tensor log_sums(const Tensor& logits) {
 
 }  // namespace
 
-Tensor token_loss(const Tensor& x, const Tensor& head, const Tensor& targets) {
+Tensor token_loss(const Tensor& x, const Tensor& head, const Tensor& targets, const MixedWeight* copies) {
   // Asked here: inside `apply` recording is off.
   const bool learning = torch::GradMode::is_enabled() && (x.requires_grad() || head.requires_grad());
-  return TokenLoss::apply(x.contiguous(), head, targets, learning);
+  return TokenLoss::apply(x.contiguous(), head, targets, learning, copies);
 }
 
 Tensor token_log_probabilities(const Tensor& x, const Tensor& head, const Tensor& rows, const Tensor& tokens) {

@@ -1,8 +1,5 @@
 #include "llm/trainer.h"
 
-#include <ATen/Parallel.h>
-#include <torch/autograd.h>
-
 #include <chrono>
 #include <cmath>
 #include <numbers>
@@ -16,6 +13,8 @@
 #include "core/random.h"
 #include "llm/adamw.h"
 #include "llm/batching.h"
+#include "llm/engine/precision.h"
+#include "llm/gradient_step.h"
 #include "llm/training_state.h"
 
 namespace llama4rec::llm {
@@ -41,10 +40,10 @@ std::string digest_of(const std::vector<TrainingText>& texts) {
 /// Identifies a run: a state of another one must not be taken for ours.
 std::string run_key(const ModelConfig& config, const std::string& start_key, const TrainingOptions& options,
                     std::uint64_t seed, const std::vector<TrainingText>& first_texts) {
-  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key, options.epochs,
+  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key, options.epochs,
                             options.batch_tokens, options.learning_rate, options.minimum_learning_rate,
-                            options.warmup_steps, options.weight_decay, options.clip_norm, seed,
-                            digest_of(first_texts)));
+                            options.warmup_steps, options.weight_decay, options.clip_norm,
+                            to_string(parse_precision(options.precision)), seed, digest_of(first_texts)));
 }
 
 /// The examples of an epoch, with what happened to them said once.
@@ -62,70 +61,6 @@ EncodedTexts examples_of(const std::vector<TrainingText>& texts, const Tokenizer
   return encoded;
 }
 
-/// What one step read and learned; its gradients are left in the model's parameters.
-struct StepResult {
-  double loss = 0;
-  std::int64_t learned = 0;
-  std::int64_t read = 0;
-};
-
-/// A part of a step that one thread computes alone.
-struct Shard {
-  TrainingBatch batch;
-  double loss = 0;
-  std::vector<torch::Tensor> gradients;
-};
-
-/// Forward and backward over some examples. Each thread takes a part of them through the whole model, so that the threads meet once per
-/// step: with parallel operators they would meet some hundred times, and waiting costs more than such small operators.
-StepResult accumulate_gradients(const Transformer& model, const AdamW::Parameters& parameters,
-                                std::span<const TrainingExample> examples, std::span<const std::int64_t> places,
-                                std::uint64_t dropout_seed) {
-  const auto count = static_cast<std::int64_t>(places.size());
-  const auto threads = model.device().is_cpu() ? std::int64_t{at::get_num_threads()} : std::int64_t{1};
-  std::vector<Shard> shards(static_cast<std::size_t>(std::min(count, threads)));
-  const auto share = static_cast<std::int64_t>(shards.size());
-  StepResult result;
-  for (std::int64_t i = 0; i < share; ++i) {
-    const auto begin = static_cast<std::size_t>(i * count / share);
-    const auto end = static_cast<std::size_t>((i + 1) * count / share);
-    auto& batch = shards[static_cast<std::size_t>(i)].batch;
-    batch = make_batch(examples, places.subspan(begin, end - begin));
-    result.learned += batch.targets.size(0);
-    result.read += batch.read;
-  }
-  std::vector<torch::Tensor> weights;
-  for (const auto& [name, parameter] : parameters) weights.push_back(parameter);
-  const auto learned = static_cast<double>(result.learned);
-  const auto compute = [&](std::int64_t i) {
-    auto& shard = shards[static_cast<std::size_t>(i)];
-    const auto seed = derived_seed(dropout_seed, "llm.shard", {static_cast<std::uint64_t>(i)});
-    const auto states = model.training_states(shard.batch.tokens.to(model.device()), seed);
-    const auto mean = model.loss(states.index_select(0, shard.batch.sources.to(model.device())),
-                                 shard.batch.targets.to(model.device()));
-    const auto part = mean * (static_cast<double>(shard.batch.targets.size(0)) / learned);
-    shard.loss = part.item<double>();
-    if (std::isfinite(shard.loss)) shard.gradients = torch::autograd::grad({part}, weights);
-  };
-  if (share == 1) {
-    compute(0);
-  } else {
-    at::parallel_for(0, share, 1, [&](std::int64_t begin, std::int64_t end) {
-      const torch::AutoGradMode gradients(true);
-      for (std::int64_t i = begin; i < end; ++i) compute(i);
-    });
-  }
-  for (const auto& shard : shards) result.loss += shard.loss;
-  if (!std::isfinite(result.loss)) return result;
-  const torch::NoGradGuard no_grad;
-  for (std::size_t p = 0; p < weights.size(); ++p) {
-    auto sum = shards.front().gradients[p];
-    for (std::size_t i = 1; i < shards.size(); ++i) sum = sum + shards[i].gradients[p];
-    weights[p].mutable_grad() = sum;
-  }
-  return result;
-}
-
 }  // namespace
 
 double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t steps) {
@@ -140,6 +75,7 @@ TrainingSummary train_model(Transformer& model, const Tokenizer& tokenizer, cons
                             const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
                             const TrainingHooks& hooks) {
   AdamW optimiser(model.parameters(), options.weight_decay);
+  const bool mixed_precision = model.device().is_cpu() && parse_precision(options.precision) == Precision::kBfloat16;
   TrainingPosition position;
   const auto key_with = [&](const std::vector<TrainingText>& first_texts) {
     return run_key(model.config(), start_key, options, seed, first_texts);
@@ -164,8 +100,9 @@ TrainingSummary train_model(Transformer& model, const Tokenizer& tokenizer, cons
     for (const auto& places : plan) {
       const auto step_start = Clock::now();
       const auto step = ++summary.steps;
-      const auto done = accumulate_gradients(model, optimiser.parameters(), encoded.examples, places,
-                                             derived_seed(seed, "llm.step", {static_cast<std::uint64_t>(step)}));
+      const auto done =
+          accumulate_gradients(model, optimiser.parameters(), encoded.examples, places,
+                               derived_seed(seed, "llm.step", {static_cast<std::uint64_t>(step)}), mixed_precision);
       const double loss = done.loss;
       const double norm = std::isfinite(loss) ? optimiser.clip(options.clip_norm) : loss;
       if (!std::isfinite(loss) || !std::isfinite(norm)) {

@@ -81,31 +81,53 @@ Tensor Transformer::project(const Tensor& x, const BlockWeights& block) const {
                        block.query_key_value_bias);
 }
 
-Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t seed) const {
+Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t seed, const MixedWeights* mixed) const {
   const auto batch = tokens.size(0);
   const auto length = tokens.size(1);
   std::uint64_t place = 0;
   const auto next_seed = [&] { return derived_seed(seed, "llm.dropout", {place++}); };
   auto x = torch::embedding(embedding_, tokens.reshape({-1}));
   x = add_dropped(Tensor(), x, dropout, next_seed());
-  for (const auto& block : blocks_) {
-    const auto qkv = project(x, block);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    const auto& block = blocks_[layer];
+    const auto product = [&](const Tensor& input, const Tensor& weight, MixedWeight MixedWeights::Block::*copies) {
+      return mixed == nullptr ? torch::linear(input, weight)
+                              : mixed_linear(input, weight, mixed->blocks[layer].*copies);
+    };
+    auto qkv = product(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value,
+                       &MixedWeights::Block::query_key_value);
+    if (block.query_key_value_bias.defined()) qkv = qkv + block.query_key_value_bias;
     const auto attended = causal_attention(qkv, batch, length, layout_, rotary_);
-    x = add_dropped(x, torch::linear(attended, block.attention_output), dropout, next_seed());
-    const auto gate_up = torch::linear(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up);
-    x = add_dropped(x, torch::linear(gated_activation(gate_up), block.down), dropout, next_seed());
+    x = add_dropped(x, product(attended, block.attention_output, &MixedWeights::Block::attention_output), dropout,
+                    next_seed());
+    const auto gate_up = product(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up,
+                                 &MixedWeights::Block::gate_up);
+    x = add_dropped(x, product(gated_activation(gate_up), block.down, &MixedWeights::Block::down), dropout,
+                    next_seed());
   }
   return x;
 }
 
-Tensor Transformer::training_states(const Tensor& tokens, std::uint64_t dropout_seed) const {
-  return states(tokens, config_.dropout, dropout_seed);
+MixedWeights Transformer::mixed_weights() const {
+  MixedWeights mixed;
+  for (const auto& block : blocks_) {
+    mixed.blocks.push_back({.query_key_value = MixedWeight(block.query_key_value),
+                            .attention_output = MixedWeight(block.attention_output),
+                            .gate_up = MixedWeight(block.gate_up),
+                            .down = MixedWeight(block.down)});
+  }
+  mixed.head = MixedWeight(head());
+  return mixed;
 }
 
-Tensor Transformer::plain_states(const Tensor& tokens) const { return states(tokens, 0, 0); }
+Tensor Transformer::training_states(const Tensor& tokens, std::uint64_t dropout_seed, const MixedWeights* mixed) const {
+  return states(tokens, config_.dropout, dropout_seed, mixed);
+}
 
-Tensor Transformer::loss(const Tensor& states, const Tensor& targets) const {
-  return token_loss(normalized(states), head(), targets);
+Tensor Transformer::plain_states(const Tensor& tokens) const { return states(tokens, 0, 0, nullptr); }
+
+Tensor Transformer::loss(const Tensor& states, const Tensor& targets, const MixedWeights* mixed) const {
+  return token_loss(normalized(states), head(), targets, mixed == nullptr ? nullptr : &mixed->head);
 }
 
 Tensor Transformer::normalized(const Tensor& states) const { return rms_norm(states, norm_, config_.norm_epsilon); }

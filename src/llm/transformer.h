@@ -9,6 +9,7 @@
 
 #include "llm/attention.h"
 #include "llm/key_value_cache.h"
+#include "llm/mixed_linear.h"
 #include "llm/model_config.h"
 #include "llm/rotary.h"
 #include "tensor/torch.h"
@@ -33,6 +34,18 @@ struct ReadBatch {
   Visibility visibility;
 };
 
+/// Copies of all matrices for one training step in bfloat16 (mixed_linear.h).
+struct MixedWeights {
+  struct Block {
+    MixedWeight query_key_value;
+    MixedWeight attention_output;
+    MixedWeight gate_up;
+    MixedWeight down;
+  };
+  std::vector<Block> blocks;
+  MixedWeight head;
+};
+
 class Transformer {
  public:
   /// Fresh weights: normal, the projections back into the residual stream scaled down by sqrt(2 * layers); norms 1. Without a seed the
@@ -45,12 +58,16 @@ class Transformer {
   [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> parameters() const;
 
   /// Training. tokens [batch, length] int64, right-padded (causal attention never looks there) -> states before the last
-  /// norm [batch * length, hidden], in autograd. `dropout_seed` decides the masks; dropout is the configuration's.
-  [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, std::uint64_t dropout_seed) const;
+  /// norm [batch * length, hidden], in autograd. `dropout_seed` decides the masks; dropout is the configuration's. With `mixed`, the
+  /// copies of the present weights, matrices are multiplied in bfloat16 (CPU); they must live until the backward pass is over.
+  [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, std::uint64_t dropout_seed,
+                                              const MixedWeights* mixed = nullptr) const;
+  [[nodiscard]] MixedWeights mixed_weights() const;
   /// The same without dropout.
   [[nodiscard]] torch::Tensor plain_states(const torch::Tensor& tokens) const;
   /// Mean cross-entropy of states [rows, hidden] before the last norm against targets [rows].
-  [[nodiscard]] torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets) const;
+  [[nodiscard]] torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets,
+                                   const MixedWeights* mixed = nullptr) const;
 
   /// Reads a batch of whole rows (slot = place in the row); keeps their keys and values in `keep` where it is not null.
   /// -> states before the last norm [batch * length, hidden]. Outside autograd.
@@ -69,7 +86,8 @@ class Transformer {
 
  private:
   [[nodiscard]] torch::Tensor project(const torch::Tensor& x, const BlockWeights& block) const;
-  [[nodiscard]] torch::Tensor states(const torch::Tensor& tokens, double dropout, std::uint64_t seed) const;
+  [[nodiscard]] torch::Tensor states(const torch::Tensor& tokens, double dropout, std::uint64_t seed,
+                                     const MixedWeights* mixed) const;
   template <class Attend>
   [[nodiscard]] torch::Tensor read_with(const ReadBatch& batch, const Attend& attend) const;
 

@@ -37,26 +37,35 @@ PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
   const float* from = source.data_ptr<float>();
   data_ = torch::zeros({panels(), padded_in_ * kPanel}, torch::TensorOptions().dtype(storage_type(precision)));
   if (precision == Precision::kInt8) factors_.assign(static_cast<std::size_t>(panels() * kPanel), 0.0F);
-  at::parallel_for(0, panels(), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t output = begin * kPanel; output < std::min(out_, end * kPanel); ++output) {
-      const float* row = from + output * in_;
-      const auto base = output / kPanel * padded_in_ * kPanel;
-      const auto column = output % kPanel;
-      if (precision == Precision::kFloat32) {
-        float* to = data_.data_ptr<float>() + base + column;
-        for (std::int64_t i = 0; i < in_; ++i) to[i * kPanel] = row[i];
-      } else if (precision == Precision::kBfloat16) {
-        auto* to = static_cast<Bfloat16Bits*>(data_.data_ptr()) + base;
-        for (std::int64_t i = 0; i < in_; ++i) to[(i / 2 * kPanel + column) * 2 + i % 2] = narrow(row[i]);
-      } else {
-        auto* to = data_.data_ptr<std::int8_t>() + base + column;
+  const auto pack = [&](std::int64_t panel) {
+    const auto width = std::min(kPanel, out_ - panel * kPanel);
+    const float* rows = from + panel * kPanel * in_;
+    const auto base = panel * padded_in_ * kPanel;
+    if (precision == Precision::kFloat32) {
+      float* to = data_.data_ptr<float>() + base;
+      for (std::int64_t i = 0; i < in_; ++i) {
+        for (std::int64_t column = 0; column < width; ++column) to[i * kPanel + column] = rows[column * in_ + i];
+      }
+    } else if (precision == Precision::kBfloat16) {
+      auto* to = static_cast<Bfloat16Bits*>(data_.data_ptr()) + base;
+      for (std::int64_t i = 0; i < in_; ++i) {
+        Bfloat16Bits* pairs = to + i / 2 * 2 * kPanel + i % 2;
+        for (std::int64_t column = 0; column < width; ++column) pairs[2 * column] = narrow(rows[column * in_ + i]);
+      }
+    } else {
+      auto* to = data_.data_ptr<std::int8_t>() + base;
+      for (std::int64_t column = 0; column < width; ++column) {
+        const float* row = rows + column * in_;
         const float factor = row_factor(row, in_);
-        factors_[static_cast<std::size_t>(output)] = factor;
+        factors_[static_cast<std::size_t>(panel * kPanel + column)] = factor;
         for (std::int64_t i = 0; i < in_ && factor > 0; ++i) {
-          to[i * kPanel] = static_cast<std::int8_t>(std::lround(row[i] / factor));
+          to[i * kPanel + column] = static_cast<std::int8_t>(std::lround(row[i] / factor));
         }
       }
     }
+  };
+  at::parallel_for(0, panels(), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto panel = begin; panel < end; ++panel) pack(panel);
   });
 }
 

@@ -161,6 +161,49 @@ TEST_P(AnyShape, FusedOperationsAgreeWithComposedOnesInValueAndGradient) {
   }
 }
 
+/// Values that bfloat16 holds exactly: products of such are exact, and only the order of float32 sums is left.
+Tensor coarse(const Tensor& values) { return values.to(torch::kBFloat16).to(torch::kFloat32); }
+
+TEST(MixedLinear, MultipliesAndDifferentiatesInBfloat16) {
+  torch::manual_seed(3);
+  for (const auto& [rows, in, out] : {std::tuple<int, int, int>{1, 5, 3}, {7, 33, 70}, {131, 64, 96}}) {
+    auto x = coarse(torch::randn({rows, in})).requires_grad_();
+    auto w = coarse(torch::randn({out, in})).requires_grad_();
+    const auto weights = coarse(torch::randn({rows, out}));
+    const MixedWeight copies(w);
+    const auto y = mixed_linear(x, w, copies);
+    (y * weights).sum().backward();
+    const auto dx = x.grad().clone();
+    const auto dw = w.grad().clone();
+    const double tolerance = 1e-5 * std::sqrt(static_cast<double>(std::max({rows, in, out})));
+    EXPECT_LT((y - torch::mm(x, w.t())).abs().max().item<double>(), tolerance);
+    EXPECT_LT((dx - torch::mm(weights, w)).abs().max().item<double>(), tolerance);
+    EXPECT_LT((dw - torch::mm(weights.t(), x)).abs().max().item<double>(), tolerance);
+  }
+}
+
+TEST_P(AnyShape, MixedPrecisionStaysCloseToFloat32InValueAndGradient) {
+  auto config = GetParam().config(23);
+  config.dropout = 0.25;
+  Transformer model(config, 5, torch::kCPU);
+  widen_weights(model, 0.15, 14);
+  const auto batch = two_examples(config.vocabulary);
+  std::vector<Tensor> exact;
+  const double exact_loss = loss_and_gradients(model, batch, &exact);
+  std::vector<Tensor> weights;
+  for (const auto& [name, parameter] : model.parameters()) weights.push_back(parameter);
+  const auto copies = model.mixed_weights();
+  const auto states = model.training_states(batch.tokens, 9, &copies);
+  const auto loss = model.loss(states.index_select(0, batch.sources), batch.targets, &copies);
+  EXPECT_NEAR(loss.item<double>(), exact_loss, 0.02 * exact_loss);
+  EXPECT_NE(loss.item<double>(), exact_loss);
+  const auto gradients = torch::autograd::grad({loss}, weights);
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const double difference = (gradients[i] - exact[i]).norm().item<double>();
+    EXPECT_LT(difference, 0.04 * exact[i].norm().item<double>() + 1e-4) << model.parameters()[i].first;
+  }
+}
+
 TEST(Transformer, AttendsAcrossBlocksOfQueriesLikeTheComposedForm) {
   const HeadLayout layout{.heads = 4, .key_value_heads = 2, .dimension = 6};
   const RotaryTable rotary(400, 6, 10000, {}, torch::kCPU);
