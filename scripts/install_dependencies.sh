@@ -31,14 +31,14 @@ libpcre2-dev           | the patterns that cut text into words in a tokenizer.js
 libutf8proc-dev        | NFC, which Qwen2'"'"'s tokenizer.json asks for
 libsqlite3-dev         | the journal of LLM answers, the run store
 libcurl4-openssl-dev   | downloads, remote LLMs
-libcpp-httplib-dev     | the HTTP service, and the servers that the tests talk to
+libcpp-httplib-dev     | llm serve, and the servers that the tests talk to
 libarchive-dev         | unpacks data sets
 libboost1.74-dev       | Boost.Math'"'"'s Student t distribution (headers only; the least that has them)
 libssl-dev             | SHA-256
 libgtest-dev           | tests
 libgmock-dev           | tests
 libbenchmark-dev       | benchmarks
-npm                    | fetches the chart library of the report | npm
+npm                    | fetches the chart library of the report, and the OpenAI client that a test runs | npm
 '
 readonly ci_packages='
 clang-19               | the fuzz targets

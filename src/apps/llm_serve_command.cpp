@@ -48,6 +48,7 @@ void serve(Context& context, const ServeFlags& flags) {
   const auto model =
       llm::EmbeddedLlm::load(flags.model, tensor::parse_device(configuration.read<RuntimeOptions>().device),
                              configuration.read<llm::ChatOptions>());
+  model->set_engine(configuration.read<llm::EngineOptions>());
   const auto served = service::serve_embedded(*model);
   const auto folder = std::filesystem::weakly_canonical(flags.model);
   const auto name = flags.name.empty() ? folder.filename().string() : flags.name;

@@ -5,6 +5,7 @@
 #include "evaluation/evaluation_options.h"
 #include "llm/chat_template.h"
 #include "llm/embedded_llm.h"
+#include "llm/engine/engine_options.h"
 #include "llm/remote/remote_options.h"
 #include "pipeline/run_options.h"
 #include "prompts/instruction_fold.h"
@@ -25,6 +26,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<evaluation::EvaluationOptions>();
   table->add<llm::ModelOptions>();
   table->add<llm::ChatOptions>();
+  table->add<llm::EngineOptions>();
   table->add<llm::PretrainingOptions>();
   table->add<llm::TuningOptions>();
   table->add<llm::RemoteOptions>();
