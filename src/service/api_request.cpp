@@ -57,8 +57,8 @@ std::string content_of(const json& message) {
   if (!message.is_object()) refuse("messages", "expected objects with role and content");
   const json* role = given(message, "role");
   if (role == nullptr || !role->is_string()) refuse("messages", "a message has no role");
-  static const std::set<std::string> kRoles{"system", "developer", "user", "assistant"};
-  if (!kRoles.contains(role->get<std::string>())) {
+  static const std::set<std::string> roles{"system", "developer", "user", "assistant"};
+  if (!roles.contains(role->get<std::string>())) {
     refuse("messages", "expected the roles system, developer, user and assistant");
   }
   const json* content = given(message, "content");

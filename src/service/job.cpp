@@ -5,7 +5,7 @@
 
 namespace llama4rec::service {
 
-void Job::add_piece(std::string text) {
+void Job::add_piece(const std::string& text) {
   const std::lock_guard lock(mutex_);
   pieces_ += text;
   changed_.notify_all();

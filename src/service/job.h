@@ -24,7 +24,7 @@ class Job {
   std::atomic<bool> abandoned = false;  ///< the client has gone
 
   /// The model's thread: a piece of a streamed text; the end; the end without an answer.
-  void add_piece(std::string text);
+  void add_piece(const std::string& text);
   void finish(ApiAnswer answer);
   void fail(const ApiError& error);
 

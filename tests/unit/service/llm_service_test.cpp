@@ -31,7 +31,7 @@ class ObedientModel : public ServedModel {
     largest_batch = std::max(largest_batch.load(), static_cast<int>(requests.size()));
     ++batches;
     std::unique_lock lock(mutex_);
-    ++entered;
+    ++entered_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return open_; });
     std::vector<Completion> answers;
@@ -83,7 +83,7 @@ class ObedientModel : public ServedModel {
   }
   void wait_until_entered(int times) {
     std::unique_lock lock(mutex_);
-    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10), [&] { return entered >= times; }));
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(10), [&] { return entered_ >= times; }));
   }
 
   std::string continuation = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -96,7 +96,7 @@ class ObedientModel : public ServedModel {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = true;
-  int entered = 0;
+  int entered_ = 0;
 };
 
 struct Fixture {

@@ -25,14 +25,14 @@ using llm::testing::TemporaryFolder;
 class RemoteAndService : public ::testing::Test {
  protected:
   RemoteAndService()
-      : model(EmbeddedLlm::create(llm::testing::small_tokenizer_file(folder), llm::testing::tiny_options(), 5,
-                                  torch::kCPU)),
-        served(serve_embedded(*model)),
-        service(*served, "tiny", {.port = 0}, "") {}
+      : model_(EmbeddedLlm::create(llm::testing::small_tokenizer_file(folder_), llm::testing::tiny_options(), 5,
+                                   torch::kCPU)),
+        served_(serve_embedded(*model_)),
+        service_(*served_, "tiny", {.port = 0}, "") {}
 
   std::unique_ptr<RemoteLlm> connect(const std::string& constraint, const std::string& api = "chat") const {
     RemoteOptions options;
-    options.endpoints = {fmt::format("http://127.0.0.1:{}/v1", service.port())};
+    options.endpoints = {fmt::format("http://127.0.0.1:{}/v1", service_.port())};
     options.model = "tiny";
     options.key_variable = "LLAMA4REC_NO_SUCH_VARIABLE";
     options.constraint = constraint;
@@ -61,10 +61,10 @@ class RemoteAndService : public ::testing::Test {
     return result;
   }
 
-  TemporaryFolder folder;
-  std::unique_ptr<EmbeddedLlm> model;
-  std::unique_ptr<ServedModel> served;
-  LlmService service;
+  TemporaryFolder folder_;
+  std::unique_ptr<EmbeddedLlm> model_;
+  std::unique_ptr<ServedModel> served_;
+  LlmService service_;
 };
 
 void expect_near(const std::vector<double>& a, const std::vector<double>& b) {
@@ -74,12 +74,12 @@ void expect_near(const std::vector<double>& a, const std::vector<double>& b) {
 
 TEST_F(RemoteAndService, AnswersAreThoseOfTheModelInThisProcess) {
   const auto asked = requests(true);
-  const auto expected = model->complete(asked, {});
+  const auto expected = model_->complete(asked, {});
   for (const char* api : {"chat", "completions"}) {
     const auto remote = connect("auto", api);
     EXPECT_EQ(remote->description().constraint, "native");
     EXPECT_EQ(remote->option_probabilities(), OptionProbabilities::kAll);
-    EXPECT_EQ(remote->context_length(), model->context_length());
+    EXPECT_EQ(remote->context_length(), model_->context_length());
     const auto found = remote->complete(asked, {});
     for (std::size_t i = 0; i < asked.size(); ++i) {
       EXPECT_EQ(found[i].order, expected[i].order) << i;
@@ -96,7 +96,7 @@ TEST_F(RemoteAndService, AnswersAreThoseOfTheModelInThisProcess) {
 
 TEST_F(RemoteAndService, AnswersAreTheSameInTheFormsOfOtherEngines) {
   const auto asked = requests(false);
-  const auto expected = model->complete(asked, {});
+  const auto expected = model_->complete(asked, {});
   for (const char* constraint : {"guided_choice", "response_format"}) {
     const auto remote = connect(constraint);
     EXPECT_EQ(remote->option_probabilities(), OptionProbabilities::kChoices);
@@ -120,12 +120,12 @@ TEST_F(RemoteAndService, AnswersAreTheSameInTheFormsOfOtherEngines) {
 TEST_F(RemoteAndService, FreeTextIsTheSame) {
   const auto remote = connect("auto");
   const std::vector<CompletionRequest> asked{{.prompt = {{"liked: "}}, .maximum_tokens = 12}};
-  const auto generated = model->generate(model->encode(asked[0].prompt), 12);
+  const auto generated = model_->generate(model_->encode(asked[0].prompt), 12);
   EXPECT_EQ(remote->complete(asked, {})[0].text, generated.text);
 }
 
 TEST_F(RemoteAndService, SampledTextFollowsTheSeed) {
-  httplib::Client client("127.0.0.1", service.port());
+  httplib::Client client("127.0.0.1", service_.port());
   const auto sample = [&](int seed) {
     const auto body = fmt::format(
         R"({{"model": "tiny", "prompt": "liked: ", "max_tokens": 12, "temperature": 1.5, "seed": {}}})", seed);
@@ -134,7 +134,7 @@ TEST_F(RemoteAndService, SampledTextFollowsTheSeed) {
   };
   const std::vector<CompletionRequest> asked{
       {.prompt = {{"liked: "}}, .maximum_tokens = 12, .sampling = {.temperature = 1.5, .seed = 3}}};
-  EXPECT_EQ(sample(3), model->complete(asked, {})[0].text);
+  EXPECT_EQ(sample(3), model_->complete(asked, {})[0].text);
   EXPECT_NE(sample(3), sample(4));
 }
 
@@ -142,7 +142,7 @@ TEST_F(RemoteAndService, TheFingerprintIsThatOfTheWeights) {
   const auto one = connect("auto")->fingerprint();
   EXPECT_EQ(one, connect("auto")->fingerprint());
   const auto other =
-      EmbeddedLlm::create(llm::testing::small_tokenizer_file(folder), llm::testing::tiny_options(), 6, torch::kCPU);
+      EmbeddedLlm::create(llm::testing::small_tokenizer_file(folder_), llm::testing::tiny_options(), 6, torch::kCPU);
   const auto other_served = serve_embedded(*other);
   const LlmService other_service(*other_served, "tiny", {.port = 0}, "");
   RemoteOptions options;
@@ -150,7 +150,7 @@ TEST_F(RemoteAndService, TheFingerprintIsThatOfTheWeights) {
   options.model = "tiny";
   options.key_variable = "LLAMA4REC_NO_SUCH_VARIABLE";
   EXPECT_NE(one, RemoteLlm::connect(options, 1)->fingerprint()) << "other weights under the same name";
-  options.endpoints.push_back(fmt::format("http://127.0.0.1:{}/v1", service.port()));
+  options.endpoints.push_back(fmt::format("http://127.0.0.1:{}/v1", service_.port()));
   EXPECT_THROW(RemoteLlm::connect(options, 1), UsageError) << "two endpoints, two models";
 }
 
