@@ -75,6 +75,13 @@ std::int64_t prompt_tokens(const std::vector<Completion>& completions) {
   return count;
 }
 
+/// One epoch, in float32 (argument 0) or bfloat16 products.
+TrainingOptions training(const benchmark::State& state) {
+  TrainingOptions options{.epochs = 1, .learning_rate = 1e-4};
+  options.precision = state.range(0) == 0 ? "float32" : "bfloat16";
+  return options;
+}
+
 /// One epoch over crops of about 250 tokens, all learned.
 void train_tokens(benchmark::State& state) {
   RandomStream random(2, "benchmark.training");
@@ -86,12 +93,11 @@ void train_tokens(benchmark::State& state) {
   }
   std::int64_t tokens = 0;
   for (auto _ : state) {
-    tokens +=
-        world().model().train([&](std::int64_t) { return texts; }, {.epochs = 1, .learning_rate = 1e-4}, 1, {}).tokens;
+    tokens += world().model().train([&](std::int64_t) { return texts; }, training(state), 1, {}).tokens;
   }
   state.counters["tokens/s"] = benchmark::Counter(static_cast<double>(tokens), benchmark::Counter::kIsRate);
 }
-BENCHMARK(train_tokens)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(train_tokens)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// Instructions: long prompts, only the answer learned.
 void tune_tokens(benchmark::State& state) {
@@ -106,12 +112,11 @@ void tune_tokens(benchmark::State& state) {
   }
   std::int64_t tokens = 0;
   for (auto _ : state) {
-    tokens +=
-        world().model().train([&](std::int64_t) { return texts; }, {.epochs = 1, .learning_rate = 1e-4}, 1, {}).tokens;
+    tokens += world().model().train([&](std::int64_t) { return texts; }, training(state), 1, {}).tokens;
   }
   state.counters["tokens/s"] = benchmark::Counter(static_cast<double>(tokens), benchmark::Counter::kIsRate);
 }
-BENCHMARK(tune_tokens)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(tune_tokens)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// One of two titles, each user once: little but reading the prompt.
 void read_prompts(benchmark::State& state) {

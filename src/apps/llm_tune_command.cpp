@@ -22,8 +22,8 @@ void tune(Context& context, const TuneFlags& flags) {
   const auto configuration = context.load_configuration(flags.config);
   const auto runtime = configuration.read<RuntimeOptions>();
   const auto texts = read_instructions(flags.data);
-  const auto model = llm::EmbeddedLlm::load(flags.model, tensor::parse_device(runtime.device),
-                                           configuration.read<llm::ChatOptions>());
+  const auto model =
+      llm::EmbeddedLlm::load(flags.model, tensor::parse_device(runtime.device), configuration.read<llm::ChatOptions>());
   const auto summary = train_with_progress(
       *model, [&](std::int64_t) { return texts; }, configuration.read<llm::TuningOptions>(),
       static_cast<std::uint64_t>(runtime.seed), flags.out);

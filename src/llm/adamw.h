@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "llm/parameter_chunks.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
@@ -18,7 +19,7 @@ class AdamW {
 
   /// Norm of all gradients together; scales them down to `limit` where they exceed it (0 = no limit).
   double clip(double limit);
-  /// One step with the gradients at hand, which it forgets afterwards.
+  /// One step with the gradients at hand, which it forgets afterwards. `clip` comes first: it fills in gradients that are missing.
   void step(double learning_rate);
 
   /// Steps done; with first and second moments (in the parameters' order) all of the state.
@@ -28,7 +29,12 @@ class AdamW {
   [[nodiscard]] const Parameters& parameters() const { return parameters_; }
 
  private:
+  [[nodiscard]] bool on_cpu() const;
+  /// Of all gradients together.
+  [[nodiscard]] double squared_norm() const;
+
   Parameters parameters_;
+  std::vector<ParameterChunk> chunks_;
   double weight_decay_;
 };
 

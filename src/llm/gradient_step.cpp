@@ -63,10 +63,22 @@ StepResult accumulate_gradients(const Transformer& model, const AdamW::Parameter
   if (!std::isfinite(result.loss)) return result;
   const torch::NoGradGuard no_grad;
   for (std::size_t p = 0; p < weights.size(); ++p) {
-    auto sum = shards.front().gradients[p];
-    for (std::size_t i = 1; i < shards.size(); ++i) sum = sum + shards[i].gradients[p];
-    weights[p].mutable_grad() = sum;
+    for (auto& shard : shards) shard.gradients[p] = shard.gradients[p].contiguous();
+    weights[p].mutable_grad() = shards.front().gradients[p];
   }
+  if (shards.size() == 1) return result;
+  const auto chunks = chunks_of(parameters);
+  at::parallel_for(0, static_cast<std::int64_t>(chunks.size()), 4, [&](std::int64_t begin, std::int64_t end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const auto& chunk = chunks[i];
+      float* sum = shards.front().gradients[chunk.parameter].data_ptr<float>();
+      for (std::size_t s = 1; s < shards.size(); ++s) {
+        const float* more = shards[s].gradients[chunk.parameter].data_ptr<float>();
+#pragma omp simd
+        for (std::int64_t j = chunk.begin; j < chunk.end; ++j) sum[j] += more[j];
+      }
+    }
+  });
   return result;
 }
 

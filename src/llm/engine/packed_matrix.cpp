@@ -19,9 +19,9 @@ torch::ScalarType storage_type(Precision precision) {
 }
 
 /// A factor that makes the row's largest value 127.
-float row_factor(const float* row, std::int64_t count) {
+float row_factor(const float* row, std::int64_t count, std::int64_t step) {
   float largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(row[i]));
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(row[i * step]));
   return largest / 127;
 }
 
@@ -33,33 +33,36 @@ PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
       padded_in_(precision == Precision::kBfloat16 ? (weight.size(1) + 1) / 2 * 2 : weight.size(1)),
       out_(weight.size(0)) {
   const torch::NoGradGuard no_grad;
-  const auto source = weight.detach().contiguous();
-  const float* from = source.data_ptr<float>();
+  const float* from = weight.data_ptr<float>();
+  const auto out_step = weight.stride(0);
+  const auto in_step = weight.stride(1);
   data_ = torch::zeros({panels(), padded_in_ * kPanel}, torch::TensorOptions().dtype(storage_type(precision)));
   if (precision == Precision::kInt8) factors_.assign(static_cast<std::size_t>(panels() * kPanel), 0.0F);
   const auto pack = [&](std::int64_t panel) {
     const auto width = std::min(kPanel, out_ - panel * kPanel);
-    const float* rows = from + panel * kPanel * in_;
+    const float* rows = from + panel * kPanel * out_step;
     const auto base = panel * padded_in_ * kPanel;
     if (precision == Precision::kFloat32) {
       float* to = data_.data_ptr<float>() + base;
       for (std::int64_t i = 0; i < in_; ++i) {
-        for (std::int64_t column = 0; column < width; ++column) to[i * kPanel + column] = rows[column * in_ + i];
+        for (std::int64_t column = 0; column < width; ++column)
+          to[i * kPanel + column] = rows[column * out_step + i * in_step];
       }
     } else if (precision == Precision::kBfloat16) {
       auto* to = static_cast<Bfloat16Bits*>(data_.data_ptr()) + base;
       for (std::int64_t i = 0; i < in_; ++i) {
         Bfloat16Bits* pairs = to + i / 2 * 2 * kPanel + i % 2;
-        for (std::int64_t column = 0; column < width; ++column) pairs[2 * column] = narrow(rows[column * in_ + i]);
+        for (std::int64_t column = 0; column < width; ++column)
+          pairs[2 * column] = narrow(rows[column * out_step + i * in_step]);
       }
     } else {
       auto* to = data_.data_ptr<std::int8_t>() + base;
       for (std::int64_t column = 0; column < width; ++column) {
-        const float* row = rows + column * in_;
-        const float factor = row_factor(row, in_);
+        const float* row = rows + column * out_step;
+        const float factor = row_factor(row, in_, in_step);
         factors_[static_cast<std::size_t>(panel * kPanel + column)] = factor;
         for (std::int64_t i = 0; i < in_ && factor > 0; ++i) {
-          to[i * kPanel + column] = static_cast<std::int8_t>(std::lround(row[i] / factor));
+          to[i * kPanel + column] = static_cast<std::int8_t>(std::lround(row[i * in_step] / factor));
         }
       }
     }

@@ -21,7 +21,7 @@ enum class Into : std::uint8_t {
 class PackedMatrix {
  public:
   PackedMatrix() = default;
-  /// `weight` [out, in] float32 on the CPU.
+  /// `weight` [out, in] float32 on the CPU, with any strides.
   PackedMatrix(const torch::Tensor& weight, Precision precision);
 
   [[nodiscard]] std::int64_t in() const { return in_; }

@@ -1,0 +1,33 @@
+// All parameters of a model as pieces of similar size, so that one parallel loop passes over them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/torch.h"
+
+namespace llama4rec::llm {
+
+/// Elements begin .. end - 1 of a parameter.
+struct ParameterChunk {
+  std::size_t parameter = 0;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+inline std::vector<ParameterChunk> chunks_of(const std::vector<std::pair<std::string, torch::Tensor>>& parameters) {
+  constexpr std::int64_t kElements = 16384;
+  std::vector<ParameterChunk> chunks;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const auto count = parameters[i].second.numel();
+    for (std::int64_t begin = 0; begin < count; begin += kElements) {
+      chunks.push_back({.parameter = i, .begin = begin, .end = std::min(count, begin + kElements)});
+    }
+  }
+  return chunks;
+}
+
+}  // namespace llama4rec::llm
