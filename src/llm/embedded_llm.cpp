@@ -19,7 +19,7 @@ namespace llama4rec::llm {
 namespace {
 
 /// Part of the fingerprint: raise it whenever the same weights may give other answers.
-constexpr int kArithmeticVersion = 2;
+constexpr int kArithmeticVersion = 3;
 
 }  // namespace
 
@@ -70,9 +70,14 @@ void EmbeddedLlm::save(const std::filesystem::path& folder) const {
 TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
                                    const TrainingHooks& hooks) {
   const auto start = fingerprint();
-  state_->fingerprint.clear();
-  state_->engine.reset();
-  return train_model(state_->transformer, *state_->tokenizer, start, source, options, seed, hooks);
+  const auto forget = [&] {
+    state_->fingerprint.clear();
+    state_->engine.reset();
+  };
+  forget();
+  auto summary = train_model(state_->transformer, *state_->tokenizer, start, source, options, seed, hooks);
+  forget();  // whoever watched may have asked
+  return summary;
 }
 
 double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {

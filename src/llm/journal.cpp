@@ -70,7 +70,7 @@ struct JournaledModel::State {
         journal(file),
         find(journal.database, "SELECT answer FROM answers WHERE key = ?1"),
         insert(journal.database,
-               "INSERT INTO answers (key, prompt, answer, prompt_tokens, answer_tokens, seconds) "
+               "INSERT OR IGNORE INTO answers (key, prompt, answer, prompt_tokens, answer_tokens, seconds) "
                "VALUES (?1, ?2, ?3, ?4, ?5, ?6)") {}
 
   LanguageModel& model;
@@ -166,7 +166,7 @@ struct JournaledModel::State {
     if (progress) progress(answered);
     if (asked.empty()) return answers;
     auto last = std::chrono::steady_clock::now();
-    (void)model.complete_each(asked, [&](std::size_t place, const Completion& answer) {
+    const auto arrived = [&](std::size_t place, const Completion& answer) {
       const auto now = std::chrono::steady_clock::now();
       const double seconds = std::chrono::duration<double>(now - last).count();  // since the answer before it
       last = now;
@@ -178,7 +178,12 @@ struct JournaledModel::State {
         ++answered;
       }
       if (progress) progress(answered);
-    });
+    };
+    try {
+      (void)model.complete_each(asked, arrived);
+    } catch (const UsageError& problem) {  // it counts those that are asked
+      throw UsageError(fmt::format("of {} requests without an answer: {}", asked.size(), problem.what()));
+    }
     return answers;
   }
 

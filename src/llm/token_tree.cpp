@@ -14,10 +14,6 @@ std::vector<std::int64_t> TokenTree::add_below(std::int64_t parent, std::span<co
   }
   // Whatever lay open below is finished, also where this path is a beginning of the last one.
   open_.resize(depth);
-  while (next < tokens.size() && (size() - static_cast<std::int64_t>(depth)) % alignment_ != 0) {
-    tokens_.push_back(0);  // a leaf beside what follows
-    depths_.push_back(static_cast<std::int32_t>(depth));
-  }
   for (; next < tokens.size(); ++next, ++depth) {
     open_.push_back(size());
     slots.push_back(size());

@@ -13,10 +13,6 @@ namespace llama4rec::llm {
 /// subtree (attention.h).
 class TokenTree {
  public:
-  /// With `alignment` n, a token's slot leaves the same rest as its depth when divided by n, whatever stands beside it: fillers, which
-  /// nothing sees, are put where branches begin.
-  explicit TokenTree(std::int64_t alignment = 1) : alignment_(alignment) {}
-
   /// Adds a path from the root, sharing nodes with the path added last as far as the tokens agree (so neighbours that share a
   /// beginning should be added one after the other). Returns the slots of its tokens.
   std::vector<std::int64_t> add_path(std::span<const Token> tokens);
@@ -31,7 +27,6 @@ class TokenTree {
   [[nodiscard]] std::vector<std::int32_t> subtree_ends() const;
 
  private:
-  std::int64_t alignment_;
   std::vector<Token> tokens_;
   std::vector<std::int32_t> depths_;  // position in the sequence
   std::vector<std::int64_t> open_;    // slots of the path added last, by depth

@@ -23,8 +23,8 @@ std::vector<TokenQuestion> add_option(TokenTree& tree, std::int64_t parent, std:
 
 }  // namespace
 
-RequestTree build_tree(std::span<PreparedRequest> requests, Token end, std::int64_t alignment) {
-  RequestTree result{.tree = TokenTree(alignment), .requests = requests};
+RequestTree build_tree(std::span<PreparedRequest> requests, Token end) {
+  RequestTree result{.tree = {}, .requests = requests};
   for (auto& request : requests) {
     request.path = result.tree.add_path(request.prompt.tokens);
     request.questions.assign(request.options.size(), {});

@@ -17,8 +17,8 @@ struct RequestTree {
   std::span<PreparedRequest> requests;
 };
 
-/// Lays the requests into one tree and notes their slots and questions. `end` = the end token; `alignment`: token_tree.h.
-RequestTree build_tree(std::span<PreparedRequest> requests, Token end, std::int64_t alignment = 1);
+/// Lays the requests into one tree and notes their slots and questions. `end` = the end token.
+RequestTree build_tree(std::span<PreparedRequest> requests, Token end);
 
 /// What one pass over some trees gives.
 struct TreePass {

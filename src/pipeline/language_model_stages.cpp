@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "data/provenance_file.h"
 #include "llm/embedded_llm.h"
+#include "llm/engine/precision.h"
 #include "prompts/fit_context.h"
 
 namespace llama4rec::pipeline {
@@ -82,11 +83,19 @@ void keep(const llm::EmbeddedLlm& model, const StageFolder& stage) {
 
 }  // namespace
 
+std::string arithmetic(const std::string& precision) {
+  return "arithmetic=" + llm::to_string(llm::parse_precision(precision));
+}
+
 StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
                            const prompts::InstructionFold& fold, std::uint64_t seed) {
-  std::vector<std::string> dependencies = setup.dependencies(
-      {"llm.", "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
+  // Of "llm." the model's shape alone: how it answers changes no weight.
+  std::vector<std::string> dependencies =
+      setup.dependencies({"llm.hidden", "llm.intermediate", "llm.layers", "llm.heads", "llm.key_value_heads",
+                          "llm.context", "llm.vocabulary", "llm.piece_length", "llm.dropout", "llm.rope_theta",
+                          "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
   dependencies.push_back(fmt::format("seed={}", seed));
+  dependencies.push_back(arithmetic(setup.configuration.read<llm::PretrainingOptions>().precision));
   return store.run("pretrain", dependencies, [&](StageFolder& stage) {
     const prompts::PretrainingText text(setup.dataset(), fold.before, setup.loaded.positive_threshold, setup.texts,
                                         setup.templates, setup.pretraining_text, seed);
@@ -123,6 +132,7 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
                        const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
                        const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
+  dependencies.push_back(arithmetic(setup.configuration.read<llm::TuningOptions>().precision));
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
   dependencies.push_back("pretrained=" + pretrained.key);
   dependencies.push_back(fmt::format("seed={}", seed));

@@ -14,6 +14,9 @@
 
 namespace llama4rec::pipeline {
 
+/// What a precision option means on this machine, for the keys of stages: "auto" must not stand for two things.
+std::string arithmetic(const std::string& precision);
+
 /// A small model made on the spot, pre-trained on the text before the fold's cuts. The stage's folder holds `model/`,
 /// `tokenizer.model` and `provenance.json`; its summary the losses.
 StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,

@@ -94,7 +94,8 @@ class SeedStages {
     const auto options = setup_.configuration.read<augmentation::PairOptions>();
     std::vector<std::string> dependencies =
         setup_.dependencies({"augmentation.draw", "augmentation.upper_ranks", "augmentation.pairs_per_user",
-                             "augmentation.both_orders", "augmentation.prompts", "prompts.", "llm.precision"});
+                             "augmentation.both_orders", "augmentation.prompts", "prompts."});
+    dependencies.push_back(answer_arithmetic());
     dependencies.push_back("model=" + source.key);
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
@@ -168,6 +169,9 @@ class SeedStages {
     return opened ? static_cast<LanguageModel&>(*opened) : *remote_;
   }
 
+  [[nodiscard]] std::string answer_arithmetic() const {
+    return arithmetic(setup_.configuration.read<llm::EngineOptions>().precision);
+  }
   [[nodiscard]] std::filesystem::path journal_file() const { return store_.root() / "journal.sqlite"; }
 
   [[nodiscard]] prompts::CaseWriter case_writer(const LanguageModel& model) const {
@@ -254,7 +258,8 @@ class SeedStages {
                                 bool augmented, SeedOutcome& outcome) {
     const PhaseModels models{.backbone = backbone.model.get(), .rating = rating_.model.get()};
     BackboneRanking result;
-    std::vector<std::string> dependencies = setup_.dependencies({"prompts.", "llm.precision"});
+    std::vector<std::string> dependencies = setup_.dependencies({"prompts."});
+    dependencies.push_back(answer_arithmetic());
     dependencies.push_back("backbone=" + backbone.stage.key);
     dependencies.push_back("model=" + language_model.key);
     dependencies.push_back("rating=" + rating_.stage.key);

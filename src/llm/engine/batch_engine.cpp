@@ -22,13 +22,10 @@ namespace {
 
 std::int64_t blocks_for(std::int64_t slots) { return (slots + kBlockTokens - 1) / kBlockTokens; }
 
-/// Most slots that alignment may cost: one where the prompt branches off, one for each option.
-std::int64_t fillers(const PreparedRequest& prepared) { return 1 + static_cast<std::int64_t>(prepared.options.size()); }
-
 /// Slots that a request needs when it is alone in its tree.
 std::int64_t slots_of(const PreparedRequest& prepared) {
   const auto prompt = static_cast<std::int64_t>(prepared.prompt.tokens.size());
-  const auto scored = prompt + prepared.prompt.answer_tokens + fillers(prepared);
+  const auto scored = prompt + prepared.prompt.answer_tokens;
   return prepared.generates() ? std::max(scored, prompt + room_for(prepared)) : scored;
 }
 
@@ -48,9 +45,7 @@ std::vector<Group> group_requests(std::span<const PreparedRequest> prepared, boo
     for (const auto& it : plan_prompts(prompts)) {
       const auto first = begin + static_cast<std::size_t>(it.first);
       const auto count = static_cast<std::size_t>(it.count);
-      auto slots = it.slots;
-      for (std::size_t i = 0; i < count; ++i) slots += fillers(prepared[first + i]);
-      if (slots <= most_slots) {
+      if (it.slots <= most_slots) {
         groups.push_back({.first = first, .count = count});
       } else {
         for (std::size_t i = 0; i < count; ++i) groups.push_back({.first = first + i, .count = 1});
@@ -150,9 +145,13 @@ class BatchEngine::Run {
     std::vector<PackedTokens> packed;
     std::vector<Sequence*> readers;
     std::int64_t budget = options_.step_tokens;
+    bool waiting = false;  // a tree that fits no step beside others; nobody is admitted behind it
     const auto add = [&](Sequence& sequence) {
       auto part = next_part(sequence, budget, packed.empty());
-      if (part.tokens.empty()) return;
+      if (part.tokens.empty()) {
+        waiting = true;
+        return;
+      }
       budget -= static_cast<std::int64_t>(part.tokens.size());
       packed.push_back(std::move(part));
       readers.push_back(&sequence);
@@ -163,7 +162,8 @@ class BatchEngine::Run {
     for (auto& sequence : running_) {
       if (!sequence->tree_is_read() && budget > 0) add(*sequence);
     }
-    while (budget > 0 && !pending_.empty() && static_cast<std::int64_t>(running_.size()) < options_.most_sequences) {
+    while (budget > 0 && !waiting && !pending_.empty() &&
+           static_cast<std::int64_t>(running_.size()) < options_.most_sequences) {
       auto sequence = admit(pending_.front());
       if (!sequence) break;
       pending_.pop_front();
@@ -181,18 +181,18 @@ class BatchEngine::Run {
   std::unique_ptr<Sequence> admit(const Group& group) {
     auto sequence = std::make_unique<Sequence>();
     sequence->requests = prepared_.subspan(group.first, group.count);
-    // Products take tokens in pairs: a token is always the same half of its pair.
-    auto built = build_tree(sequence->requests, end_, 2);
+    auto built = build_tree(sequence->requests, end_);
     sequence->tree = std::move(built.tree);
     sequence->ends = sequence->tree.subtree_ends();
     const auto size = sequence->tree.size();
     while (sequence->chain < size && sequence->ends[static_cast<std::size_t>(sequence->chain)] == size) {
       ++sequence->chain;
     }
+    // Options that begin alike are behind all prompts' ends: what is asked there must be read in one part with them.
+    for (const auto& request : sequence->requests) sequence->chain = std::min(sequence->chain, request.path.back() + 1);
     auto slots = size;
     const auto& first = sequence->requests.front();
     if (first.generates()) {
-      sequence->chain = std::min(sequence->chain, static_cast<std::int64_t>(first.prompt.tokens.size()));
       slots = std::max(slots, static_cast<std::int64_t>(first.prompt.tokens.size()) + room_for(first));
     }
     auto& index = state_.index;
@@ -370,18 +370,22 @@ class BatchEngine::Run {
     return completions_[static_cast<std::size_t>(&prepared - prepared_.data())];
   }
 
-  /// Sequences that are answered leave.
+  /// Sequences that are answered leave; then their answers are told, for whoever is told may throw.
   void finish_read() {
+    std::vector<std::size_t> answered;
     std::erase_if(running_, [&](std::unique_ptr<Sequence>& it) {
       auto& sequence = *it;
       const bool writes = sequence.continuation() != nullptr;
       const bool done = writes ? sequence.choices > 0 && sequence.chunk.empty() : sequence.tree_is_read();
       if (!done) return false;
       if (writes) finish_writing(sequence);
-      for (const auto& prepared : sequence.requests) arrived_(static_cast<std::size_t>(&prepared - prepared_.data()));
+      for (const auto& prepared : sequence.requests) {
+        answered.push_back(static_cast<std::size_t>(&prepared - prepared_.data()));
+      }
       release(sequence);
       return true;
     });
+    for (const auto request : answered) arrived_(request);
   }
 
   void finish_writing(Sequence& sequence) {

@@ -71,6 +71,16 @@ void put(Bfloat16Bits* to, const float* from, std::int64_t count, float scale) {
   if (count % 2 != 0) to[count] = 0;
 }
 
+/// Probabilities likewise; of two the later one first, as the cache has the values.
+void put_probabilities(float* to, const float* from, std::int64_t count) { std::copy(from, from + count, to); }
+void put_probabilities(Bfloat16Bits* to, const float* from, std::int64_t count) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; i += 2) {
+    to[i] = narrow(from[i + 1]);
+    to[i + 1] = narrow(from[i]);
+  }
+}
+
 /// Scratch of a thread.
 template <class Element>
 struct Scratch {
@@ -117,7 +127,7 @@ class TileAttention {
     for (int r = 0; r < R; ++r) {
       float* scores = scratch.scores.data() + r * width;
       softmax_over_visible(scores, width, rows[r].slot, view);
-      put(scratch.probabilities.data() + r * width, scores, width, 1.0F);
+      put_probabilities(scratch.probabilities.data() + r * width, scores, width);
     }
     std::int64_t column = 0;
     constexpr int kBeside = kPanelsBeside<R>;

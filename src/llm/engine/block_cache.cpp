@@ -55,7 +55,8 @@ void BlockCache::write(BlockId block, std::int64_t layer, std::int64_t head, std
     return;
   }
   auto* keys_to = keys<Bfloat16Bits>(block, layer, head) + slot * 2;
-  auto* values_to = values<Bfloat16Bits>(block, layer, head) + slot / 2 * 2 * kPanel + slot % 2;
+  // The second half of a pair is added first (tile.h): the earlier slot goes there.
+  auto* values_to = values<Bfloat16Bits>(block, layer, head) + slot / 2 * 2 * kPanel + (1 - slot % 2);
   for (std::int64_t i = 0; i < dimension_; ++i) keys_to[i / 2 * 2 * kBlockTokens + i % 2] = narrow(key[i]);
   for (std::int64_t i = 0; i < dimension_; ++i) {
     values_to[i / kPanel * kPanel * kBlockTokens + i % kPanel * 2] = narrow(value[i]);

@@ -19,7 +19,7 @@ using BlockId = std::int32_t;
 inline constexpr std::int64_t kBlockTokens = kPanel;
 
 /// A pool of blocks. A block holds, by layer and key/value head, the keys as a panel [dimension][32 slots] and the values as
-/// panels of 32 dimensions [32 slots][32] (bfloat16: pairs side by side, tile.h). Slots that were never written hold zeros or
+/// panels of 32 dimensions [32 slots][32] (bfloat16: pairs side by side, tile.h; of two values the later slot's first). Slots that were never written hold zeros or
 /// leftovers, always finite; nobody sees them.
 class BlockCache {
  public:

@@ -16,9 +16,14 @@ constexpr std::int64_t kSmallModel = 16 << 20;
 /// Requests that a worker takes at a time: enough to fill its batches, few enough that no worker waits long for the last one.
 constexpr std::size_t kWorkerRequests = 64;
 
+/// Never so many that a worker's share of the cache could not hold a whole context.
 std::int64_t worker_count(const Transformer& transformer, const EngineOptions& options) {
-  if (options.workers > 0) return options.workers;
-  return parameter_count(transformer.config()) < kSmallModel ? at::get_num_threads() : 1;
+  const auto& config = transformer.config();
+  auto count = options.workers;
+  if (count <= 0) count = parameter_count(config) < kSmallModel ? at::get_num_threads() : 1;
+  const BlockCache whole(config, Precision::kFloat32, options.cache_megabytes << 20U);
+  const auto blocks = (config.context + kBlockTokens - 1) / kBlockTokens;
+  return std::clamp<std::int64_t>(std::min(options.cache_megabytes, whole.total() / blocks), 1, count);
 }
 
 std::vector<BatchEngine> make_workers(const PackedModel& model, EngineOptions options, std::int64_t count) {
@@ -55,13 +60,13 @@ class Engine::Call {
     if (workers == 1) {
       answer(engine_.workers_.front(), 0, prepared_.size());
     } else {
+      const auto even = (prepared_.size() + engine_.workers_.size() - 1) / engine_.workers_.size();
+      const auto part = std::clamp<std::size_t>(even, 1, kWorkerRequests);
       std::atomic<std::size_t> next = 0;
       at::parallel_for(0, workers, 1, [&](std::int64_t begin, std::int64_t end) {
         for (auto worker = begin; worker < end; ++worker) {
-          for (auto first = next.fetch_add(kWorkerRequests); first < prepared_.size();
-               first = next.fetch_add(kWorkerRequests)) {
-            answer(engine_.workers_[static_cast<std::size_t>(worker)], first,
-                   std::min(kWorkerRequests, prepared_.size() - first));
+          for (auto first = next.fetch_add(part); first < prepared_.size(); first = next.fetch_add(part)) {
+            answer(engine_.workers_[static_cast<std::size_t>(worker)], first, std::min(part, prepared_.size() - first));
           }
         }
       });
@@ -95,8 +100,9 @@ class Engine::Call {
 
 std::vector<Completion> Engine::complete(std::span<const CompletionRequest> requests,
                                          const CompletionArrival& arrived) {
+  Call call(*this, requests, arrived);
   try {
-    return Call(*this, requests, arrived).run();
+    return call.run();
   } catch (...) {
     // A worker that was stopped on its way may have noted blocks that were never written.
     workers_ = make_workers(model_, options_, static_cast<std::int64_t>(workers_.size()));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
 #include <llama4rec/error.h>
 
 #include "llm/simd_math.h"
@@ -60,6 +61,12 @@ PackedModel::PackedModel(const Transformer& transformer, Precision precision)
               .dimension = transformer.config().head_dimension()} {
   if (!transformer.device().is_cpu()) throw InternalError("the engine's own kernels need a model on the CPU");
   const torch::NoGradGuard no_grad;
+  for (const auto& [name, parameter] : transformer.parameters()) {
+    // Unseen values are multiplied by zero: they must be numbers.
+    if (!std::isfinite(parameter.sum().item<double>())) {
+      throw DataError(fmt::format("the model's weight {} holds numbers that are not finite", name));
+    }
+  }
   for (const auto& block : transformer.blocks()) {
     const auto joint = block.query_key_value.detach();
     layers_.push_back(

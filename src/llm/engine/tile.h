@@ -20,7 +20,7 @@ namespace llama4rec::llm {
 /// Most rows of a tile.
 inline constexpr int kTileRows = 8;
 
-using Vector16 = float __attribute__((vector_size(64), aligned(4)));
+using Vector16 = float __attribute__((vector_size(64)));
 
 /// Sums of `R` rows by 32 outputs.
 template <int R>
@@ -86,7 +86,7 @@ struct TileStep<float, std::int8_t> {
   static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
 };
 
-/// A bfloat16 panel of pairs [in / 2][32][2].
+/// A bfloat16 panel of pairs [in / 2][32][2]. Of a pair the second product is added first.
 template <>
 struct TileStep<Bfloat16Bits, Bfloat16Bits> {
   static constexpr std::int64_t kInputs = 2;

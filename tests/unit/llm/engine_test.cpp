@@ -216,6 +216,47 @@ TEST_P(EngineTest, TellsEveryAnswerOnceWhenItArrives) {
   expect_same(arrived, answers);
 }
 
+TEST_P(EngineTest, OptionsThatBeginAlikeAreAskedBehindThePrompt) {
+  // Prompts of whole blocks, so that everything up to their end may already be there when they are asked again.
+  std::vector<CompletionRequest> requests;
+  for (const auto& options :
+       {std::vector<std::string>{"Alien"}, {"unknown film", "unknown thing"}, {"xyz a", "xyz b"}}) {
+    auto request = question({"The user liked"}, AnswerKind::kChoice, options);
+    while (small_tokenizer().encode_prompt(request.prompt.segments).size() < 96) request.prompt.segments.push_back("q");
+    ASSERT_EQ(small_tokenizer().encode_prompt(request.prompt.segments).size(), 96U);
+    requests.push_back(std::move(request));
+  }
+  const auto expected = plain(requests);
+  for (std::int64_t step = 32; step < 110; ++step) {
+    Engine engine(model_, small_tokenizer(), {.precision = "float32", .step_tokens = step, .workers = 1});
+    for (int round = 0; round < 2; ++round) {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        const auto answer = engine.complete(std::span(requests).subspan(i, 1), {}).front();
+        for (std::size_t k = 0; k < expected[i].option_sequence_log_probabilities.size(); ++k) {
+          ASSERT_NEAR(answer.option_sequence_log_probabilities[k], expected[i].option_sequence_log_probabilities[k],
+                      1e-4 * std::abs(expected[i].option_sequence_log_probabilities[k]))
+              << "step " << step << ", round " << round << ", request " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EngineTest, GoesOnAfterSomebodyWhoIsToldThrows) {
+  const auto requests = many_questions();
+  const auto expected = complete(requests, {.precision = "float32"});
+  for (const std::int64_t workers : {1, 2}) {
+    Engine engine(model_, small_tokenizer(), {.precision = "float32", .workers = workers});
+    int told = 0;
+    EXPECT_THROW((void)engine.complete(requests,
+                                       [&](std::size_t, const Completion&) {
+                                         if (++told == 2) throw InternalError("disk full");
+                                       }),
+                 InternalError);
+    expect_same(engine.complete(requests, {}), expected);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, EngineTest, ::testing::Values(0, 1, 2));
 
 TEST(Engine, RefusesWhatCanNeverFitTheCache) {
@@ -301,6 +342,52 @@ TEST(PrefixIndex, KeepsWhatIsUsedAndGivesBackLeavesFirst) {
   EXPECT_TRUE(index.evict());
   EXPECT_FALSE(index.evict());
   EXPECT_EQ(cache.free(), free + 3);
+}
+
+/// A branch of a tree sees the same sums wherever it stands, whatever stands between it and its parent.
+TEST(BlockAttention, GivesTheSameBitsToABranchWhereverItStands) {
+  auto config = tiny_config(100, 4, 2, true);
+  config.hidden = 4 * 24;
+  const HeadLayout layout{.heads = 4, .key_value_heads = 2, .dimension = 24};
+  for (const auto precision : {Precision::kFloat32, Precision::kBfloat16}) {
+    for (std::int32_t depth = 3; depth < 40; ++depth) {  // tokens before the branches, odd and even
+      for (const std::int32_t between : {1, 2, 5}) {     // tokens of another branch before ours
+        BlockCache cache(config, precision, 1 << 20);
+        RandomStream random(static_cast<std::uint64_t>(depth), "test.attention");
+        std::vector<std::vector<float>> keys(static_cast<std::size_t>(depth) + 2);
+        std::vector<std::vector<float>> values(keys.size());
+        for (auto* rows : {&keys, &values}) {
+          for (auto& row : *rows) {
+            for (int i = 0; i < 24; ++i) row.push_back(static_cast<float>(random.normal()));
+          }
+        }
+        std::vector<float> query;
+        for (std::int64_t i = 0; i < layout.query_size(); ++i) query.push_back(static_cast<float>(random.normal()));
+        std::vector<std::vector<float>> results;
+        for (const std::int32_t gap : {0, between}) {
+          const std::vector<BlockId> blocks{cache.take(), cache.take()};
+          const auto write = [&](std::int32_t slot, std::size_t row) {
+            for (std::int64_t head = 0; head < 2; ++head) {
+              cache.write(blocks[static_cast<std::size_t>(slot / kBlockTokens)], 0, head, slot % kBlockTokens,
+                          keys[row].data(), values[row].data());
+            }
+          };
+          for (std::int32_t i = 0; i < depth; ++i) write(i, static_cast<std::size_t>(i));
+          for (std::int32_t i = 0; i < gap; ++i) write(depth + i, 0);
+          write(depth + gap, static_cast<std::size_t>(depth));
+          write(depth + gap + 1, static_cast<std::size_t>(depth) + 1);
+          const auto end = depth + gap + 2;
+          std::vector<std::int32_t> ends(static_cast<std::size_t>(end), end);
+          for (std::int32_t i = 0; i < gap; ++i) ends[static_cast<std::size_t>(depth + i)] = depth + gap;
+          const std::vector<std::int32_t> slots{end - 1};
+          auto& out = results.emplace_back(query.size());
+          block_attention(std::vector<BlockQueries>{{.view = {.blocks = blocks, .ends = ends}, .slots = slots}},
+                          query.data(), out.data(), cache, 0, layout);
+        }
+        ASSERT_EQ(results[0], results[1]) << to_string(precision) << " depth " << depth << " between " << between;
+      }
+    }
+  }
 }
 
 TEST(PackedMatrix, MultipliesLikeTheMatrix) {
