@@ -19,7 +19,9 @@ if(LLAMA4REC_NATIVE)
   target_compile_options(llama4rec_flags INTERFACE -march=native)
 endif()
 if(LLAMA4REC_SANITIZE)
-  target_compile_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # Left out: what AddressSanitizer finds as well (null, object sizes, virtual calls on dead objects); a quarter of the compile time.
+  target_compile_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE} -fno-sanitize=null,object-size,vptr
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE})
 endif()
 if(LLAMA4REC_COVERAGE)
