@@ -72,8 +72,9 @@ class Unpacker {
     throw DataError({.file = archive_.string()}, "the archive " + why + "; nothing was unpacked");
   }
   [[noreturn]] void fail_damaged() const {
-    const char* reason = archive_error_string(handle_.get());
-    fail(std::string("is damaged or no zip or tar file (") + (reason == nullptr ? "unknown" : reason) + ")");
+    const char* words = archive_error_string(handle_.get());
+    const std::string reason(text::trim(words == nullptr ? "unknown" : words));  // some of them end a line
+    fail("is damaged or no zip or tar file (" + reason + ")");
   }
 
   void unpack_entry(archive_entry* entry) {
@@ -84,16 +85,29 @@ class Unpacker {
       fail("holds \"" + excerpt(path.string()) + "\", which is neither a file nor a folder");
     }
     if (type == AE_IFDIR) {
-      fs::create_directories(folder_ / path);
+      make_folder(folder_ / path, path);
       return;
     }
     if (path.empty() || !seen_.insert(path).second) fail("holds \"" + excerpt(path.string()) + "\" twice");
-    fs::create_directories((folder_ / path).parent_path());
-    write_file(folder_ / path);
+    make_folder((folder_ / path).parent_path(), path);
+    write_file(folder_ / path, path);
   }
 
-  void write_file(const fs::path& file) {
+  /// A name that is too long, or a file where a folder should be, is the archive's fault.
+  void make_folder(const fs::path& folder, const fs::path& entry) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error == std::errc::no_space_on_device)
+      throw InternalError("cannot create " + folder.string() + " (disk full?)");
+    if (error || !fs::is_directory(folder)) fail_entry(entry);
+  }
+  [[noreturn]] void fail_entry(const fs::path& entry) const {
+    fail("holds \"" + excerpt(entry.string()) + "\", which cannot be created beside its other entries");
+  }
+
+  void write_file(const fs::path& file, const fs::path& entry) {
     std::ofstream out(file, std::ios::binary);
+    if (!out) fail_entry(entry);
     while (true) {
       const void* block = nullptr;
       std::size_t size = 0;

@@ -73,6 +73,25 @@ TEST_F(Unpack, RefusesRepeatedEntriesAndDamagedOrEmptyArchives) {
   EXPECT_FALSE(message_of([&] { unpack(directory_ / "a.zip", directory_ / "out"); }).empty());
 }
 
+TEST_F(Unpack, RefusesWhatNoFolderCanHold) {
+  EXPECT_THAT(failure({{"d/a", "1", ""}, {"d", "2", ""}}), HasSubstr("\"d\", which cannot be created"));
+  EXPECT_THAT(failure({{"d", "1", ""}, {"d/a", "2", ""}}), HasSubstr("\"d/a\", which cannot be created"));
+  EXPECT_THAT(failure({{std::string(300, 'n'), "1", ""}}), HasSubstr("which cannot be created"));
+}
+
+TEST_F(Unpack, SaysInOneLineThatASizeIsWrong) {
+  write_archive(directory_ / "a.zip", {{"a.txt", std::string(1000, 'x'), ""}});
+  auto bytes = directory_.read("a.zip");
+  // The stated size lies in the central directory (and behind the data); libarchive's own message ends its line.
+  for (std::size_t at = 0; at + 4 <= bytes.size(); ++at) {
+    if (bytes.compare(at, 4, std::string("\xE8\x03\0\0", 4)) == 0) bytes[at] = '\xE9';
+  }
+  directory_.write("a.zip", bytes);
+  const auto message = message_of([&] { unpack(directory_ / "a.zip", directory_ / "out"); });
+  EXPECT_THAT(message, HasSubstr("wrong size"));
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+}
+
 TEST_F(Unpack, RefusesAnArchiveThatWasCutOffAnywhere) {
   std::string text;
   for (int i = 0; i < 3000; ++i) text += std::to_string(i * 7919);
