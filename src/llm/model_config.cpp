@@ -59,6 +59,7 @@ RotaryScaling read_scaling(const JsonReader& reader) {
   if (scaling.high_frequency_factor <= scaling.low_frequency_factor) {
     reader.fail("high_freq_factor", "more than low_freq_factor");
   }
+  if (scaling.factor == 1) return {};  // changes no angle
   return scaling;
 }
 
@@ -182,7 +183,8 @@ ModelConfig config_from_json(const std::string& json, const std::string& file) {
     config.chat_template = own.one_of("chat_template", {"none", "llama2", "llama3", "chatml"});
     if (config.chat_template != "none" && own.has("system_text")) config.system_text = own.text("system_text");
   }
-  config.begin_token = reader.integer("bos_token_id", 0, config.vocabulary - 1, 1);
+  config.begin_token =
+      reader.integer("bos_token_id", 0, config.vocabulary - 1, std::min<std::int64_t>(1, config.vocabulary - 1));
   config.end_tokens = read_end_tokens(reader, config.vocabulary);
   if (config.end_tokens.empty()) config.end_tokens = {std::min<std::int64_t>(2, config.vocabulary - 1)};
   if (const auto why = fault(config); !why.empty()) throw DataError({.file = file}, why);

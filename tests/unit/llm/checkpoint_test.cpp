@@ -386,6 +386,23 @@ TEST(ModelConfig, ReadsPublishedConfigurations) {
   EXPECT_EQ(parameter_count(mistral), 12'247'782'400) << "the publisher's count";
 }
 
+TEST(ModelConfig, ReadsBackWhatItTakesFromTheSmallestFiles) {
+  const std::string base =
+      R"({"model_type": "llama", "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "max_position_embeddings": 64, )";
+  // The usual first token, 1, does not exist here.
+  const auto one_token = config_from_json(base + R"("vocab_size": 1})", "config.json");
+  EXPECT_EQ(one_token.begin_token, 0);
+  EXPECT_EQ(config_from_json(config_to_json(one_token), "config.json"), one_token);
+  // A scaling by 1 is none.
+  const auto unscaled =
+      config_from_json(base + R"("vocab_size": 9, "rope_scaling": {"rope_type": "llama3", "factor": 1.0,
+    "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}})",
+                       "config.json");
+  EXPECT_EQ(unscaled.rope_scaling, RotaryScaling{});
+  EXPECT_EQ(config_from_json(config_to_json(unscaled), "config.json"), unscaled);
+}
+
 TEST(ModelConfig, BoundsTheContextByASlidingWindow) {
   const std::string base =
       R"({"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
