@@ -18,6 +18,7 @@ constexpr const char* kTrainingState = "training.safetensors";
 llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::TrainingSource& source,
                                          const llm::TrainingOptions& options, std::uint64_t seed,
                                          const std::filesystem::path& folder) {
+  if (options.epochs == 0) throw UsageError("tuning.epochs is 0: there is nothing to learn");
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));

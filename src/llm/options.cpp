@@ -8,7 +8,6 @@ namespace llama4rec::llm {
 namespace {
 
 void declare_training(TrainingOptions& options, const std::string& prefix, config::OptionVisitor& visit) {
-  visit.option(prefix + "epochs", options.epochs, config::between(1, 100000), "Passes over the training text.");
   visit.option(prefix + "batch_tokens", options.batch_tokens, config::between(16, 10'000'000),
                "Tokens per optimiser step.");
   visit.option(prefix + "learning_rate", options.learning_rate, config::between(0, 10), "Peak learning rate of AdamW.");
@@ -48,7 +47,10 @@ void ChatOptions::declare(config::OptionVisitor& visit) {
                "What the chat template tells the model about its task; empty: nothing.");
 }
 
-void PretrainingOptions::declare(config::OptionVisitor& visit) { declare_training(*this, "pretraining.", visit); }
+void PretrainingOptions::declare(config::OptionVisitor& visit) {
+  visit.option("pretraining.epochs", epochs, config::between(1, 100000), "Passes over the training text.");
+  declare_training(*this, "pretraining.", visit);
+}
 
 TuningOptions::TuningOptions() {
   epochs = 2;
@@ -57,6 +59,10 @@ TuningOptions::TuningOptions() {
   warmup_steps = 20;
 }
 
-void TuningOptions::declare(config::OptionVisitor& visit) { declare_training(*this, "tuning.", visit); }
+void TuningOptions::declare(config::OptionVisitor& visit) {
+  visit.option("tuning.epochs", epochs, config::between(0, 100000),
+               "Passes over the instructions; 0: a run's language model answers as it is, not tuned.");
+  declare_training(*this, "tuning.", visit);
+}
 
 }  // namespace llama4rec::llm
