@@ -5,6 +5,7 @@
 #include "apps/command.h"
 #include "apps/commands.h"
 #include "core/log.h"
+#include "pipeline/language_model_note.h"
 #include "pipeline/run.h"
 #include "tensor/torch.h"
 
@@ -19,6 +20,7 @@ void print_result(const pipeline::RunSetup& setup, const pipeline::RunResult& re
   fmt::print("\n{} on {}{}: {} test users, protocol {}, {} seed(s)\n\n", setup.run.backbone, dataset.name, labels,
              result.table.users.size(), setup.evaluation.protocol, setup.run.repeats);
   fmt::print("{}", to_text(result.table, controls));
+  fmt::print("\n{}", pipeline::language_model_sentence(result.document.at("language_model")));
   fmt::print("\nreport: {}\n", result.report.string());
 }
 

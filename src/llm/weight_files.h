@@ -23,6 +23,8 @@ class WeightFiles {
   [[nodiscard]] const std::map<std::string, Entry>& entries() const { return entries_; }
   /// The file of an entry, for messages.
   [[nodiscard]] const std::string& name_of(const Entry& entry) const { return names_[entry.file]; }
+  /// The files, sorted by name.
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   /// The file that tells which tensors there are: the index, or the only file.
   [[nodiscard]] const std::string& origin() const { return origin_; }
 

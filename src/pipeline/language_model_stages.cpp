@@ -15,6 +15,7 @@ namespace llama4rec::pipeline {
 namespace {
 
 constexpr const char* kProvenanceFile = "provenance.json";
+constexpr const char* kModelFolder = "model";
 constexpr const char* kTrainingState = "training_state";
 
 llm::TrainingHooks training_hooks(const StageFolder& stage, const std::string& what, Progress& progress) {
@@ -77,8 +78,16 @@ std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, b
 
 /// Saves the trained model; the state that an interrupted training resumes from has then done its work.
 void keep(const llm::EmbeddedLlm& model, const StageFolder& stage) {
-  model.save(stage.path / "model");
+  model.save(stage.path / kModelFolder);
   std::filesystem::remove(stage.path / kTrainingState);
+}
+
+/// What a finished training stage left.
+RunModel made_by(StageResult stage, const RunSetup& setup) {
+  RunModel model{.folder = stage.path / kModelFolder,
+                 .provenance = data::read_provenance(stage.path / kProvenanceFile, setup.dataset().size())};
+  model.stage = std::move(stage);
+  return model;
 }
 
 }  // namespace
@@ -87,8 +96,8 @@ std::string arithmetic(const std::string& precision) {
   return "arithmetic=" + llm::to_string(llm::parse_precision(precision));
 }
 
-StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
-                           const prompts::InstructionFold& fold, std::uint64_t seed) {
+RunModel pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                        const prompts::InstructionFold& fold, std::uint64_t seed) {
   // Of "llm." the model's shape alone: how it answers changes no weight.
   std::vector<std::string> dependencies =
       setup.dependencies({"llm.hidden", "llm.intermediate", "llm.layers", "llm.heads", "llm.key_value_heads",
@@ -96,7 +105,7 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
                           "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
   dependencies.push_back(fmt::format("seed={}", seed));
   dependencies.push_back(arithmetic(setup.configuration.read<llm::PretrainingOptions>().precision));
-  return store.run("pretrain", dependencies, [&](StageFolder& stage) {
+  const auto pretrain = [&](StageFolder& stage) {
     const prompts::PretrainingText text(setup.dataset(), fold.before, setup.loaded.positive_threshold, setup.texts,
                                         setup.templates, setup.pretraining_text, seed);
     guard.admit_training_text(data::Phase::kPretraining, text.provenance());
@@ -125,24 +134,45 @@ StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data:
     keep(*model, stage);
     summarise(summary, stage.summary);
     stage.summary["parameters"] = model->parameters();
-  });
+  };
+  return made_by(store.run("pretrain", dependencies, pretrain), setup);
 }
 
-StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
-                       const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
-                       const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
+RunModel checkpoint_stage(StageStore& store, const RunSetup& setup) {
+  const llm::CheckpointDescription& checkpoint = *setup.checkpoint;
+  const std::vector<std::string> dependencies{
+      "checkpoint=" + checkpoint.fingerprint,
+      setup.configuration.canonical({"llm.chat_template", "llm.system_text"}),
+  };
+  StageResult stage = store.run("checkpoint", dependencies, [&](StageFolder& folder) {
+    folder.summary["name"] = checkpoint.name;  // when it was first used
+    folder.summary["parameters"] = checkpoint.parameters;
+    folder.summary["context"] = checkpoint.context;
+    folder.summary["fingerprint"] = checkpoint.fingerprint;
+  });
+  return {.stage = std::move(stage),
+          .folder = setup.run.llm_checkpoint,
+          .chat = setup.configuration.read<llm::ChatOptions>(),
+          .provenance = {.what = "the checkpoint " + checkpoint.name,
+                         .interactions = InteractionSet(setup.dataset().size())}};
+}
+
+RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard, const RunModel& pretrained,
+                    bool augmented, const std::vector<std::string>& case_dependencies,
+                    const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
   dependencies.push_back(arithmetic(setup.configuration.read<llm::TuningOptions>().precision));
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
-  dependencies.push_back("pretrained=" + pretrained.key);
+  dependencies.push_back("pretrained=" + pretrained.stage.key);
   dependencies.push_back(fmt::format("seed={}", seed));
-  return store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, [&](StageFolder& stage) {
+  const auto tune = [&](StageFolder& stage) {
     auto model = open_language_model(setup, guard, data::Phase::kInstructionTuning, pretrained);
     const TuningCases cases = make_cases();
     guard.admit_training_text(data::Phase::kInstructionTuning, cases.provenance);
-    Provenance read = data::read_provenance(pretrained.path / kProvenanceFile, setup.dataset().size());
+    Provenance read = pretrained.provenance;
     read.what =
         augmented ? "the language model tuned on augmented prompts" : "the language model tuned on plain prompts";
+    if (setup.checkpoint) read.what += fmt::format(" (pre-training of {} not known)", setup.checkpoint->name);
     read.interactions |= cases.provenance.interactions;
     data::write_provenance(stage.path / kProvenanceFile, read);
     const prompts::TokenCounter count =
@@ -182,15 +212,16 @@ StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::Lea
     stage.summary["target_positions"] = positions;
     stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;
     stage.summary["trimmed_items"] = case_writer.trimming().trimmed_items;
-  });
+  };
+  return made_by(store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, tune), setup);
 }
 
 std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
-                                                      data::Phase phase, const StageResult& stage) {
-  guard.admit_language_model(phase, data::read_provenance(stage.path / kProvenanceFile, setup.dataset().size()));
-  auto model = llm::EmbeddedLlm::load(stage.path / "model", setup.device);
-  model->set_engine(setup.configuration.read<llm::EngineOptions>());
-  return model;
+                                                      data::Phase phase, const RunModel& model) {
+  guard.admit_language_model(phase, model.provenance);
+  auto opened = llm::EmbeddedLlm::load(model.folder, setup.device, model.chat);
+  opened->set_engine(setup.configuration.read<llm::EngineOptions>());
+  return opened;
 }
 
 }  // namespace llama4rec::pipeline

@@ -1,9 +1,13 @@
-// Making the language models of a run: pre-training, then tuning on plain and on augmented prompts.
+// Making the language models of a run: pre-training or the user's checkpoint, then tuning on plain and on augmented prompts.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+
+#include <llama4rec/provenance.h>
 
 #include "data/leak_guard.h"
 #include "llm/embedded_llm.h"
@@ -14,22 +18,35 @@
 
 namespace llama4rec::pipeline {
 
+/// A language model between the stages of a run.
+struct RunModel {
+  StageResult stage;  ///< that made it or stands for it: its key is part of the keys of all that is asked of the model
+  std::filesystem::path folder;  ///< that it is read from; empty where servers answer
+  llm::ChatOptions chat;         ///< how it is asked; models of this run remember
+  Provenance provenance;         ///< what this run has shown it; a checkpoint's pre-training is not known and not in it
+};
+
 /// What a precision option means on this machine, for the keys of stages: "auto" must not stand for two things.
 std::string arithmetic(const std::string& precision);
 
 /// A small model made on the spot, pre-trained on the text before the fold's cuts. The stage's folder holds `model/`,
 /// `tokenizer.model` and `provenance.json`; its summary the losses.
-StageResult pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
-                           const prompts::InstructionFold& fold, std::uint64_t seed);
+RunModel pretrain_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
+                        const prompts::InstructionFold& fold, std::uint64_t seed);
+
+/// The checkpoint of `setup`. Its stage copies nothing: it holds what the checkpoint is, and its key is that of the checkpoint's content and chat
+/// template, wherever the folder lies.
+RunModel checkpoint_stage(StageStore& store, const RunSetup& setup);
 
 /// The pre-trained model tuned on instructions (paper, eq. 7). `make_cases` is called only if the stage is not done. The
-/// stage's folder holds `model/`, `provenance.json` (the pre-training's included) and `instructions.jsonl` (Alpaca's form), its summary the instructions' statistics.
-StageResult tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard,
-                       const StageResult& pretrained, bool augmented, const std::vector<std::string>& case_dependencies,
-                       const std::function<TuningCases()>& make_cases, std::uint64_t seed);
+/// stage's folder holds `model/`, `provenance.json` (what `pretrained` had read included) and `instructions.jsonl` (Alpaca's form), its
+/// summary the instructions' statistics.
+RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard, const RunModel& pretrained,
+                    bool augmented, const std::vector<std::string>& case_dependencies,
+                    const std::function<TuningCases()>& make_cases, std::uint64_t seed);
 
-/// The model of a finished stage, after the guard has admitted its provenance to the phase.
+/// Reads a model, after the guard has admitted its provenance to the phase.
 std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
-                                                      data::Phase phase, const StageResult& stage);
+                                                      data::Phase phase, const RunModel& model);
 
 }  // namespace llama4rec::pipeline

@@ -272,9 +272,7 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   const Fusion& method = RowMaker::best_of(augmented);
 
   make.add_backbone("base", "Base", kBase);
-  // A remote model cannot be tuned: its rows say so.
-  const bool remote = setup.run.remote();
-  make.add_language_model_alone("ift", remote ? "LLM, not tuned" : "IFT", kBase);
+  make.add_language_model_alone("ift", setup.tunes ? "IFT" : "LLM, not tuned", kBase);
   make.add_fusion("llama4rec", "Llama4Rec", method);
 
   make.add_backbone("refit", "Backbone refit on augmented data", kRefit);
@@ -283,9 +281,10 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);
-  make.add_fusion("base + ift",
-                  remote ? "Base and LLM (not tuned) fused, no augmentation" : "Base and IFT fused, no augmentation",
-                  RowMaker::best_of(plain));
+  make.add_fusion(
+      "base + ift",
+      setup.tunes ? "Base and IFT fused, no augmentation" : "Base and LLM (not tuned) fused, no augmentation",
+      RowMaker::best_of(plain));
   if (!outcomes.front().base_augmented.test.users.empty()) {
     make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", kBaseAugmented);
     const std::vector<Fusion> prompts_only = make.choose_each(kBaseAugmented);

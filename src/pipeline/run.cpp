@@ -12,6 +12,7 @@
 #include "core/folder_lock.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "pipeline/language_model_note.h"
 #include "pipeline/rows.h"
 #include "pipeline/run_report.h"
 #include "pipeline/seed_run.h"
@@ -38,6 +39,7 @@ Json manifest(const RunSetup& setup, std::uint64_t seed, const std::string& comm
                     {"interactions", dataset.size()},
                     {"positive_threshold", setup.loaded.positive_threshold}};
   for (const DatasetNotice& notice : dataset.notices) result["data"]["notices"][notice.what] = notice.count;
+  result["language_model"] = language_model_facts(setup, {});
   result["protocol"] = setup.evaluation.protocol;
   result["evaluated_users"] = setup.evaluation.users;
   for (std::int64_t repeat = 0; repeat < setup.run.repeats; ++repeat) {
@@ -101,9 +103,11 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   const FolderLock lock(root);
   StageStore store(root / "stages");
   const Json description = manifest(setup, seed, command_line);
-  const std::string id = fmt::format(
-      "{}-{}-{}", std::filesystem::path(setup.dataset().name).filename().string(), setup.run.backbone,
-      sha256(setup.configuration.canonical() + setup.dataset().source_hash + std::to_string(seed)).substr(0, 8));
+  const std::string id =
+      fmt::format("{}-{}-{}", std::filesystem::path(setup.dataset().name).filename().string(), setup.run.backbone,
+                  sha256(setup.configuration.canonical() + setup.dataset().source_hash + std::to_string(seed) +
+                         (setup.checkpoint ? setup.checkpoint->fingerprint : ""))
+                      .substr(0, 8));
   RunResult result{.folder = root / id, .report = root / id / "report.html"};
   std::filesystem::create_directories(result.folder);
   write_file_atomically(result.folder / "manifest.json", description.dump(2) + "\n");
@@ -125,6 +129,7 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   document["synthetic"] = setup.dataset().synthetic;
   document["profile"] = setup.run.profile;
   document["backbone"] = setup.run.backbone;
+  document["language_model"] = language_model_facts(setup, outcomes.front().summaries);
   document["protocol"] = setup.evaluation.protocol;
   document["seeds"] = description["seeds"];
   document.update(to_json(result.table));

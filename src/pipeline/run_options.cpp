@@ -23,9 +23,11 @@ void RunOptions::declare(config::OptionVisitor& visit) {
   visit.option("run.directory", directory, config::anything(), "Where run folders are kept.");
   visit.option("run.profile", profile, config::anything(), "A label for tables and reports, such as quick.");
   visit.option(
-      "llm.kind", llm_kind, config::one_of({"embedded", "remote"}),
-      "The language model of a run: embedded (made and tuned here) or remote (servers with the OpenAI API, not tuned; "
-      "prompts.style is verbose unless set).");
+      "llm.kind", llm_kind, config::one_of({"embedded", "checkpoint", "remote"}),
+      "The language model of a run: embedded (made and tuned here), checkpoint (llm.checkpoint, tuned here) or remote "
+      "(servers with the OpenAI API, not tuned). prompts.style of the last two is verbose unless set.");
+  visit.option("llm.checkpoint", llm_checkpoint, config::anything(),
+               "A folder in the layout of Hugging Face, for llm.kind: checkpoint.", "IV-A5");
   visit.option("augmentation.prompts", augmentation_prompts, config::one_of({"plain", "augmented"}),
                "Prompts of data augmentation; augmented ones carry the similar user, never a hint.", "III-B1");
 }

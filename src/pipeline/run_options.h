@@ -21,8 +21,10 @@ struct RunOptions {
   std::string profile;
   std::string augmentation_prompts = "plain";
   std::string llm_kind = "embedded";
+  std::string llm_checkpoint;
 
   [[nodiscard]] bool remote() const { return llm_kind == "remote"; }
+  [[nodiscard]] bool checkpoint() const { return llm_kind == "checkpoint"; }
 
   void declare(config::OptionVisitor& visit);
 };

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "evaluation/segments.h"
+#include "pipeline/language_model_note.h"
 #include "recommenders/registry.h"
 
 namespace llama4rec::pipeline {
@@ -42,6 +43,10 @@ std::string distinct(const std::vector<Value>& values) {
 
 const TableRow& row_of(const RunTable& table, const std::string& name) {
   return *std::find_if(table.rows.begin(), table.rows.end(), [&](const TableRow& it) { return it.name == name; });
+}
+
+nlohmann::ordered_json facts_of(const ReportSource& source) {
+  return language_model_facts(*source.setup, source.outcomes->front().summaries);
 }
 
 /// Base, IFT, Llama4Rec with improvement and tests.
@@ -87,6 +92,7 @@ Json main_table(const ReportSource& source) {
   block["notes"] = {
       "Improvement and tests: Llama4Rec against the better of Base and IFT, metric by metric. * p ≤ 0.05 (t-test over "
       "users), † also after Holm over this table.",
+      language_model_sentence(facts_of(source)),
       fmt::format("Protocol {}: seen items are never ranked, the validation item belongs to the test input; evaluated "
                   "users: {}. Epochs, ranking method, a1 and a2 were chosen on validation.",
                   source.setup->evaluation.protocol, source.setup->evaluation.users)};
@@ -175,7 +181,7 @@ Json training_plots(const ReportSource& source) {
   for (const auto& [stage, name] : {std::pair{"pretrain", "pre-training"},
                                     {"tune-plain", "tuning, plain prompts"},
                                     {"tune-augmented", "tuning, augmented prompts"}}) {
-    if (!summaries.contains(stage)) continue;  // a remote model is not tuned
+    if (!summaries.contains(stage)) continue;  // a model from elsewhere, or one that is not tuned
     Json x = Json::array();
     const auto& values = summaries.at(stage).at("losses");
     for (std::size_t epoch = 1; epoch <= values.size(); ++epoch) x.push_back(epoch);
@@ -283,14 +289,13 @@ Json timings(const ReportSource& source) {
   return block;
 }
 
-/// What a remote model's servers were asked by the last process that asked; empty for a model of this run.
+/// What a remote model's servers were asked by the last process that asked; empty for a model in this process.
 std::string remote_note(const ReportSource& source) {
   const auto& summaries = source.outcomes->front().summaries;
   if (!summaries.contains("remote-model")) return "";
   const auto& model = summaries.at("remote-model");
-  std::string note =
-      fmt::format("Remote model {}, answers bound by {}; it was not tuned, and what it was trained on is not known.",
-                  model.at("model").get<std::string>(), model.at("constraint").get<std::string>());
+  std::string note = fmt::format("Remote model {}, answers bound by {}.", model.at("model").get<std::string>(),
+                                 model.at("constraint").get<std::string>());
   Json last;
   for (const auto& [name, summary] : summaries.items()) {
     if (summary.contains("remote_account")) last = summary.at("remote_account");
@@ -360,6 +365,9 @@ nlohmann::json report_document(const ReportSource& source) {
   if (dataset.synthetic) document["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
   if (!source.setup->run.profile.empty()) {
     document["badges"].push_back({{"text", source.setup->run.profile + " profile"}, {"kind", "info"}});
+  }
+  if (facts_of(source).at("pretraining") == "unknown") {
+    document["badges"].push_back({{"text", "language model's pre-training unknown"}, {"kind", "warning"}});
   }
   Json& sections = document["sections"];
   sections.push_back({{"title", "Result"}, {"blocks", {main_table(source), segments(source)}}});

@@ -6,16 +6,24 @@
 
 #include "core/log.h"
 #include "data/fetch.h"
+#include "llm/embedded_llm.h"
+#include "pipeline/run_checkpoint.h"
 
 namespace llama4rec::pipeline {
 namespace {
 
 /// The compact wording is for a model that was made from it; another one is asked in sentences unless the user says otherwise.
 config::Configuration with_wording(config::Configuration configuration) {
-  if (configuration.read<RunOptions>().remote() && configuration.find("prompts.style") == nullptr) {
-    configuration.set("prompts.style", "verbose", "llm.kind: remote");
+  const auto run = configuration.read<RunOptions>();
+  if (run.llm_kind != "embedded" && configuration.find("prompts.style") == nullptr) {
+    configuration.set("prompts.style", "verbose", "llm.kind: " + run.llm_kind);
   }
   return configuration;
+}
+
+/// A remote model cannot be tuned, and another one need not.
+bool tunes_models(const config::Configuration& configuration) {
+  return !configuration.read<RunOptions>().remote() && configuration.read<llm::TuningOptions>().epochs > 0;
 }
 
 }  // namespace
@@ -25,6 +33,8 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
       loaded(std::move(loaded_given)),
       device(device_given),
       run(configuration.read<RunOptions>()),
+      checkpoint(describe_run_checkpoint(configuration)),
+      tunes(tunes_models(configuration)),
       evaluation(configuration.read<evaluation::EvaluationOptions>()),
       prompts(configuration.read<prompts::PromptOptions>()),
       instructions(configuration.read<prompts::InstructionOptions>()),

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/configuration.h"
 #include "data/load.h"
 #include "data/split.h"
 #include "evaluation/evaluation_options.h"
+#include "llm/checkpoint_description.h"
 #include "pipeline/run_options.h"
 #include "prompts/instruction_fold.h"
 #include "prompts/instructions.h"
@@ -33,6 +35,8 @@ struct RunSetup {
   torch::Device device;
 
   RunOptions run;
+  std::optional<llm::CheckpointDescription> checkpoint;  ///< the user's, where one answers; hashed once for all seeds
+  bool tunes;  ///< language models are tuned on this run's instructions; else one model answers everything as it is
   evaluation::EvaluationOptions evaluation;
   prompts::PromptOptions prompts;
   prompts::InstructionOptions instructions;

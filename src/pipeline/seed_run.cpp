@@ -61,7 +61,7 @@ class SeedStages {
                       seed_);
     // Hints of rating prompts: nothing that any task holds out, at tuning no target either.
     rating_ = fit_rating(store_, setup_, "rating", fold_lines_, fold_.allowed, seed_);
-    if (remote_) return;  // the others are for tuning
+    if (!setup_.tunes) return;  // the others are for tuning
     out_of_fold_ = fit_top_k(store_, setup_,
                              {.stage = "out-of-fold",
                               .recommender = backbone,
@@ -74,10 +74,15 @@ class SeedStages {
 
   void make_language_models() {
     if (remote_) {
-      plain_ = augmented_ = remote_model_stage(store_, setup_, *remote_);
+      pretrained_.stage = remote_model_stage(store_, setup_, *remote_);
+    } else {
+      pretrained_ =
+          setup_.checkpoint ? checkpoint_stage(store_, setup_) : pretrain_stage(store_, setup_, guard_, fold_, seed_);
+    }
+    if (!setup_.tunes) {  // one model answers everything
+      plain_ = augmented_ = pretrained_;
       return;
     }
-    pretrained_ = pretrain_stage(store_, setup_, guard_, fold_, seed_);
     const auto make_cases = [&] {
       return tuning_cases(setup_, guard_, fold_,
                           {.backbone = out_of_fold_.model.get(), .rating = rating_out_of_fold_.model.get()}, seed_);
@@ -90,18 +95,17 @@ class SeedStages {
 
   void augment_and_refit(SeedOutcome& outcome) {
     const bool augmented_prompts = setup_.run.augmentation_prompts == "augmented";
-    const StageResult& source = augmented_prompts ? augmented_ : plain_;
+    const RunModel& source = augmented_prompts ? augmented_ : plain_;
     const auto options = setup_.configuration.read<augmentation::PairOptions>();
     std::vector<std::string> dependencies =
         setup_.dependencies({"augmentation.draw", "augmentation.upper_ranks", "augmentation.pairs_per_user",
                              "augmentation.both_orders", "augmentation.prompts", "prompts."});
     dependencies.push_back(answer_arithmetic());
-    dependencies.push_back("model=" + source.key);
+    dependencies.push_back("model=" + source.stage.key);
     dependencies.push_back("base=" + base_.stage.key);
     dependencies.push_back(fmt::format("seed={}", seed_));
     const StageResult stage = store_.run("augment", dependencies, [&](StageFolder& folder) {
-      const auto opened = open_tuned_model(Phase::kAugmentation, source);
-      llm::JournaledModel journaled(answering(opened), journal_file());
+      llm::JournaledModel journaled(answering(Phase::kAugmentation, source), journal_file());
       prompts::CaseWriter writer = case_writer(journaled);
       const std::vector<augmentation::PairUser> users = pair_users(options);
       const auto drawn = augmentation::draw_pairs(users, base_.model->known_items(), options, seed_);
@@ -152,21 +156,26 @@ class SeedStages {
 
   void summarise(SeedOutcome& outcome) const {
     outcome.seed = seed_;
-    for (const auto* stage :
-         {&base_.stage, &out_of_fold_.stage, &rating_.stage, &pretrained_, &plain_, &augmented_, &refit_.stage}) {
-      if (stage->path.empty()) continue;  // a remote model is not tuned
+    for (const auto* stage : {&base_.stage, &out_of_fold_.stage, &rating_.stage, &pretrained_.stage, &plain_.stage,
+                              &augmented_.stage, &refit_.stage}) {
+      if (stage->path.empty()) continue;  // nothing is fit out of fold where nothing is tuned
       outcome.summaries[stage->path.filename().string().substr(0, stage->path.filename().string().rfind('-'))] =
           stage->summary;
     }
   }
 
  private:
-  /// The tuned model of a stage; nothing where a remote model answers.
-  [[nodiscard]] std::unique_ptr<llm::EmbeddedLlm> open_tuned_model(Phase phase, const StageResult& stage) const {
-    return remote_ ? nullptr : open_language_model(setup_, guard_, phase, stage);
-  }
-  [[nodiscard]] LanguageModel& answering(const std::unique_ptr<llm::EmbeddedLlm>& opened) const {
-    return opened ? static_cast<LanguageModel&>(*opened) : *remote_;
+  /// The model to ask in a phase. It stays open until another one is asked: a large one takes long to read and to hash.
+  [[nodiscard]] LanguageModel& answering(Phase phase, const RunModel& model) {
+    if (remote_) return *remote_;
+    if (opened_ && opened_key_ == model.stage.key) {
+      guard_.admit_language_model(phase, model.provenance);
+      return *opened_;
+    }
+    opened_.reset();  // two need not fit into memory
+    opened_ = open_language_model(setup_, guard_, phase, model);
+    opened_key_ = model.stage.key;
+    return *opened_;
   }
 
   [[nodiscard]] std::string answer_arithmetic() const {
@@ -254,21 +263,20 @@ class SeedStages {
     return result;
   }
 
-  BackboneRanking rank_backbone(const std::string& name, const FittedTopK& backbone, const StageResult& language_model,
+  BackboneRanking rank_backbone(const std::string& name, const FittedTopK& backbone, const RunModel& language_model,
                                 bool augmented, SeedOutcome& outcome) {
     const PhaseModels models{.backbone = backbone.model.get(), .rating = rating_.model.get()};
     BackboneRanking result;
     std::vector<std::string> dependencies = setup_.dependencies({"prompts."});
     dependencies.push_back(answer_arithmetic());
     dependencies.push_back("backbone=" + backbone.stage.key);
-    dependencies.push_back("model=" + language_model.key);
+    dependencies.push_back("model=" + language_model.stage.key);
     dependencies.push_back("rating=" + rating_.stage.key);
     for (const Phase phase : {Phase::kValidation, Phase::kTest}) {
       const PhaseCases cases = phase_cases(setup_, guard_, phase, models);
       const StageResult stage =
           store_.run(fmt::format("{}-{}", name, to_string(phase)), dependencies, [&](StageFolder& folder) {
-            const auto opened = open_tuned_model(phase, language_model);
-            llm::JournaledModel journaled(answering(opened), journal_file());
+            llm::JournaledModel journaled(answering(phase, language_model), journal_file());
             prompts::CaseWriter writer = case_writer(journaled);
             const auto ranking = rank_with_language_model(cases, journaled, writer, setup_.texts, augmented,
                                                           fmt::format("{} ({})", name, to_string(phase)));
@@ -337,15 +345,17 @@ class SeedStages {
   prompts::InstructionFold fold_;
   data::LeakGuard guard_;
   std::vector<std::string> fold_lines_;
-  std::unique_ptr<llm::RemoteLlm> remote_;  ///< where one model answers everything
+  std::unique_ptr<llm::RemoteLlm> remote_;  ///< where servers answer
   FittedTopK base_;
   FittedTopK out_of_fold_;
   FittedTopK refit_;
   FittedRating rating_;
   FittedRating rating_out_of_fold_;
-  StageResult pretrained_;
-  StageResult plain_;
-  StageResult augmented_;
+  RunModel pretrained_;  ///< what is tuned, or answers as it is
+  RunModel plain_;
+  RunModel augmented_;
+  std::unique_ptr<llm::EmbeddedLlm> opened_;  ///< the model that was asked last
+  std::string opened_key_;
   std::map<std::string, FittedTopK> pair_controls_;
   std::map<std::string, FittedTopK> control_models_;
 };

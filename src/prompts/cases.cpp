@@ -41,11 +41,10 @@ void CaseWriter::fit(std::vector<Item>& history, std::vector<Item>& similar, std
   for (std::int64_t now = tokens(); now > budget_; now = tokens()) {
     std::vector<Item>& shorter = similar.empty() ? history : similar;
     if (shorter.empty()) {
-      throw UsageError(
-          fmt::format("a prompt and its answer need {} tokens without any history, but llm.context is {}; lower "
-                      "prompts.candidates or "
-                      "raise llm.context",
-                      now, budget_));
+      throw UsageError(fmt::format(
+          "a prompt and its answer need {} tokens without any history, but the model's context has {}; lower "
+          "prompts.candidates, or raise llm.context where the model is made here",
+          now, budget_));
     }
     // An eighth at a time: few counts, hardly more lost than needed.
     const std::size_t dropped = std::max<std::size_t>(1, shorter.size() / 8);

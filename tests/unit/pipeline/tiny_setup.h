@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aggregation/aggregation_options.h"
+#include "llm/embedded_llm.h"
 #include "pipeline/run_setup.h"
 #include "support/tiny_dataset.h"
 
@@ -23,6 +24,11 @@ inline std::unique_ptr<RunSetup> tiny_setup(Dataset dataset, const std::vector<s
   table->add<prompts::PretrainingTextOptions>();
   table->add<prompts::FoldOptions>();
   table->add<aggregation::AggregationOptions>();
+  table->add<llm::ModelOptions>();
+  table->add<llm::ChatOptions>();
+  table->add<llm::EngineOptions>();
+  table->add<llm::PretrainingOptions>();
+  table->add<llm::TuningOptions>();
   config::Configuration configuration(table);
   for (const std::string& assignment : assignments) configuration.set(assignment);
   data::LoadedData loaded{.dataset = std::move(dataset), .positive_threshold = 4, .explicit_parts = std::move(parts)};

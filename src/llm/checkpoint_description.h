@@ -1,0 +1,23 @@
+// What a checkpoint folder holds, told without making the model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace llama4rec::llm {
+
+struct CheckpointDescription {
+  std::string name;  ///< the folder's
+  std::int64_t parameters = 0;
+  std::int64_t context = 0;  ///< most tokens of prompt and answer
+  /// Of the contents of what loading reads (shape, end tokens, tokeniser, every byte of the weights), wherever the folder lies. Not the
+  /// fingerprint of a loaded model, which holds for its arithmetic too.
+  std::string fingerprint;
+};
+
+/// Reads the whole checkpoint once: as long as the disk takes. DataError as for loading where config.json, the tokeniser or the list of the weights' files
+/// is wrong.
+CheckpointDescription describe_checkpoint(const std::filesystem::path& folder);
+
+}  // namespace llama4rec::llm
