@@ -9,15 +9,13 @@
 #include "llm/weight_files.h"
 
 namespace llama4rec::llm {
-namespace {
 
-/// The last part of a path; "." and a closing slash are no names.
-std::string folder_name(const std::filesystem::path& folder) {
+std::string checkpoint_name(const std::filesystem::path& folder) {
   const auto whole = std::filesystem::weakly_canonical(folder);
-  return whole.filename().empty() ? whole.string() : whole.filename().string();
+  // A closing slash leaves an empty last part.
+  const auto last = whole.filename().empty() ? whole.parent_path().filename() : whole.filename();
+  return last.empty() ? whole.string() : last.string();
 }
-
-}  // namespace
 
 CheckpointDescription describe_checkpoint(const std::filesystem::path& folder) {
   const auto config = read_checkpoint_config(folder);
@@ -29,7 +27,7 @@ CheckpointDescription describe_checkpoint(const std::filesystem::path& folder) {
     throw_if_interrupted("reading the checkpoint " + folder.string());
     digest.update(file_digest(file, DigestKind::kSha256));
   }
-  return {.name = folder_name(folder),
+  return {.name = checkpoint_name(folder),
           .parameters = parameter_count(config),
           .context = config.context,
           .fingerprint = digest.finish()};

@@ -16,6 +16,9 @@ struct CheckpointDescription {
   std::string fingerprint;
 };
 
+/// The folder's name, however its path is written.
+std::string checkpoint_name(const std::filesystem::path& folder);
+
 /// Reads the whole checkpoint once: as long as the disk takes. DataError as for loading where config.json, the tokeniser or the list of the weights' files
 /// is wrong.
 CheckpointDescription describe_checkpoint(const std::filesystem::path& folder);

@@ -9,18 +9,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <llama4rec/error.h>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include "core/atomic_file.h"
 #include "core/interrupt.h"
-#include "core/log.h"
 #include "llm/journal.h"
+#include "support/log_capture.h"
 #include "unit/llm/misbehaving_server.h"
 #include "unit/llm/support.h"
 
 namespace llama4rec::llm {
 namespace {
 
+using llama4rec::testing::LogCapture;
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -61,26 +61,6 @@ CompletionRequest rating() {
 }
 
 std::string content_of(const json& body) { return body["messages"].back()["content"].get<std::string>(); }
-
-/// Everything that is logged while it lives.
-class LogCapture {
- public:
-  LogCapture() : before_(spdlog::default_logger()) {
-    auto logger = std::make_shared<spdlog::logger>("capture", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
-    logger->set_level(spdlog::level::trace);
-    spdlog::set_default_logger(logger);
-  }
-  ~LogCapture() { spdlog::set_default_logger(before_); }
-  LogCapture(const LogCapture&) = delete;
-  LogCapture& operator=(const LogCapture&) = delete;
-  LogCapture(LogCapture&&) = delete;
-  LogCapture& operator=(LogCapture&&) = delete;
-  [[nodiscard]] std::string text() const { return text_.str(); }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_;
-};
 
 template <class Problem>
 std::string message_of(const std::function<void()>& action) {

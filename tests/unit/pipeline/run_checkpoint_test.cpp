@@ -23,8 +23,8 @@ using ::testing::ThrowsMessage;
 /// Two users with five positives each.
 std::unique_ptr<RunSetup> setup_with(const std::vector<std::string>& assignments) {
   return testing::tiny_setup(
-      llama4rec::testing::tiny_dataset({{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}}, {{4, 5}, {3, 5}, {2, 5}, {1, 5}, {0, 5}}},
-                                       6),
+      llama4rec::testing::tiny_dataset(
+          {{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}}, {{4, 5}, {3, 5}, {2, 5}, {1, 5}, {0, 5}}}, 6),
       assignments);
 }
 
@@ -54,8 +54,9 @@ TEST_F(RunOnCheckpoint, OptionsThatContradictEachOtherAreRefused) {
   EXPECT_THAT(refused({"llm.kind=checkpoint"}), ThrowsMessage<UsageError>(HasSubstr("llm.checkpoint is empty")));
   EXPECT_THAT(refused({"llm.kind=checkpoint", "llm.checkpoint=/no/such/folder"}),
               ThrowsMessage<UsageError>(HasSubstr("llm.checkpoint: /no/such/folder is no folder")));
-  EXPECT_THAT(refused({"llm.checkpoint=/models/a"}),
-              ThrowsMessage<UsageError>(AllOf(HasSubstr("llm.checkpoint is /models/a"), HasSubstr("llm.kind is embedded"))));
+  EXPECT_THAT(
+      refused({"llm.checkpoint=/models/a"}),
+      ThrowsMessage<UsageError>(AllOf(HasSubstr("llm.checkpoint is /models/a"), HasSubstr("llm.kind is embedded"))));
   EXPECT_THAT(refused({"llm.kind=remote", "llm.checkpoint=/models/a"}),
               ThrowsMessage<UsageError>(HasSubstr("llm.kind is remote")));
   std::filesystem::create_directory(folder_ / "empty");
@@ -144,9 +145,10 @@ TEST(LanguageModelNote, NamesWhatARunMadeItself) {
 TEST(LanguageModelNote, NamesAServersModel) {
   const auto run = setup_with({"llm.kind=remote"});
   const auto facts = language_model_facts(*run, {{"remote-model", {{"model", "tiny"}}}});
-  EXPECT_EQ(language_model_sentence(facts),
-            "Language model: tiny (remote), not tuned. What it was pre-trained on is not known: it may have read what the "
-            "test asks for.");
+  EXPECT_EQ(
+      language_model_sentence(facts),
+      "Language model: tiny (remote), not tuned. What it was pre-trained on is not known: it may have read what the "
+      "test asks for.");
 }
 
 }  // namespace
