@@ -34,6 +34,7 @@ std::vector<Token> FreeContinuation::take(Token token, double log_probability) {
   }
   result.tokens.push_back(token);
   result.log_probabilities.push_back(log_probability);
+  if (wrote_ && !wrote_(token, log_probability)) return {};
   if (static_cast<std::int64_t>(result.tokens.size()) >= maximum_) return {};
   return {token};
 }

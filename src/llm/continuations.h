@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "llm/answer_progress.h"
 #include "llm/answer_trie.h"
 #include "llm/decoder_request.h"
 #include "llm/generation.h"
@@ -38,7 +39,9 @@ class PermutationContinuation : public Continuation {
 /// Writes anything until one of the end tokens.
 class FreeContinuation : public Continuation {
  public:
-  FreeContinuation(std::vector<Token> ends, std::int64_t maximum) : ends_(std::move(ends)), maximum_(maximum) {}
+  /// `wrote`, where not empty, is told every token but the end token and may end the text.
+  FreeContinuation(std::vector<Token> ends, std::int64_t maximum, TokenArrival wrote = {})
+      : ends_(std::move(ends)), maximum_(maximum), wrote_(std::move(wrote)) {}
 
   [[nodiscard]] std::vector<Token> allowed() const override { return {}; }
   std::vector<Token> take(Token token, double log_probability) override;
@@ -47,6 +50,7 @@ class FreeContinuation : public Continuation {
  private:
   std::vector<Token> ends_;
   std::int64_t maximum_;
+  TokenArrival wrote_;
 };
 
 /// Most tokens that a continuation may still put into the cache.

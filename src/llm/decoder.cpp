@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -128,19 +129,6 @@ std::vector<PromptGroup> plan(std::span<const PreparedRequest> prepared, bool sh
   return groups;
 }
 
-void check_tokens(std::span<const Token> tokens, std::int64_t more, const ModelConfig& config) {
-  if (tokens.empty()) throw UsageError("no tokens given");
-  for (const auto token : tokens) {
-    if (token < 0 || token >= config.vocabulary) {
-      throw UsageError(fmt::format("token {} lies outside the vocabulary of {}", token, config.vocabulary));
-    }
-  }
-  if (static_cast<std::int64_t>(tokens.size()) + more > config.context) {
-    throw UsageError(
-        fmt::format("{} tokens and {} new ones, the context holds {}", tokens.size(), more, config.context));
-  }
-}
-
 /// Tokens as a batch of one plain sequence.
 ReadBatch single_row(std::span<const Token> tokens, const torch::Device& device) {
   const auto length = static_cast<std::int64_t>(tokens.size());
@@ -158,6 +146,7 @@ std::vector<Completion> complete_requests(const Transformer& model, const Tokeni
   std::vector<PreparedRequest> prepared;
   prepared.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (requests[i].sampling.temperature > 0) throw UsageError(fmt::format("request {}: {}", i, kGreedyOnly));
     prepared.push_back(prepare_request(requests[i], i, tokenizer, model.config().context));
   }
   std::vector<Completion> completions(requests.size());
@@ -198,21 +187,20 @@ std::vector<Completion> complete_requests(const Transformer& model, const Tokeni
 }
 
 GeneratedTokens generate_tokens(const Transformer& model, std::int64_t vocabulary, std::span<const Token> prompt,
-                                std::int64_t maximum) {
-  if (maximum < 1) throw UsageError(fmt::format("{} new tokens asked for, expected at least 1", maximum));
+                                std::int64_t maximum, const TokenArrival& wrote) {
   check_tokens(prompt, maximum, model.config());
   const torch::NoGradGuard no_grad;
   const auto length = static_cast<std::int64_t>(prompt.size());
   KeyValueCache cache(model.config(), 1, length + maximum, model.device());
   const auto states = model.read_on(single_row(prompt, model.device()), cache);
   const auto& ends = model.config().end_tokens;
-  FreeContinuation continuation({ends.begin(), ends.end()}, maximum);
+  FreeContinuation continuation({ends.begin(), ends.end()}, maximum, wrote);
   generate(model, vocabulary, std::move(cache), states.narrow(0, length - 1, 1), {length}, {&continuation});
   return std::move(continuation.result);
 }
 
 std::vector<double> score_token_sequence(const Transformer& model, std::span<const Token> tokens) {
-  check_tokens(tokens, 0, model.config());
+  check_tokens(tokens, std::nullopt, model.config());
   if (tokens.size() < 2) return {};
   const torch::NoGradGuard no_grad;
   const auto count = static_cast<std::int64_t>(tokens.size()) - 1;

@@ -13,6 +13,9 @@
 
 namespace llama4rec::llm {
 
+/// What is said of a request that is to be sampled.
+inline constexpr const char* kGreedyOnly = "a temperature above 0 is for models on the CPU (runtime.device)";
+
 /// How to decode; the defaults are the product's, the others are for tests and comparisons.
 struct DecoderOptions {
   bool share_prefixes = true;       ///< off: every request in a tree of its own
@@ -26,15 +29,15 @@ struct DecoderOptions {
 /// 2. choices, and the first positions of permutations, are scored from that one pass: log P of each option's tokens and
 ///    the token(s) that end it (the end token; in a permutation of several options the separator);
 /// 3. permutations and free text go on from the trees' keys and values, one batch of all of a pass, greedily. Equal logits: the
-///    smaller token.
+///    smaller token. UsageError for a request that is to be sampled: the engine does that.
 std::vector<Completion> complete_requests(const Transformer& model, const Tokenizer& tokenizer,
                                           std::span<const CompletionRequest> requests, const DecoderOptions& options,
                                           const CompletionProgress& progress);
 
-/// Greedy until the end token or `maximum` tokens, choosing among the first `vocabulary` tokens. UsageError for tokens outside the vocabulary, no tokens, or more than the
-/// context holds together.
+/// Greedy until the end token or `maximum` tokens, choosing among the first `vocabulary` tokens; `wrote` is told each and may end it.
+/// UsageError for tokens outside the vocabulary, no tokens, or more than the context holds together.
 GeneratedTokens generate_tokens(const Transformer& model, std::int64_t vocabulary, std::span<const Token> prompt,
-                                std::int64_t maximum);
+                                std::int64_t maximum, const TokenArrival& wrote = {});
 
 /// log P(token | tokens before it), one per token after the first. Errors as above.
 std::vector<double> score_token_sequence(const Transformer& model, std::span<const Token> tokens);

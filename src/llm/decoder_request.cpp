@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -34,8 +35,13 @@ std::vector<Token> PreparedRequest::terminator(Token end) const {
 
 PreparedRequest prepare_request(const CompletionRequest& request, std::size_t index, const Tokenizer& tokenizer,
                                 std::int64_t context) {
+  return prepare_tokens(request, index, tokenizer, context, tokenizer.encode_prompt(request.prompt.segments));
+}
+
+PreparedRequest prepare_tokens(const CompletionRequest& request, std::size_t index, const Tokenizer& tokenizer,
+                               std::int64_t context, std::vector<Token> tokens) {
   PreparedRequest prepared{.request = &request};
-  prepared.prompt.tokens = tokenizer.encode_prompt(request.prompt.segments);
+  prepared.prompt.tokens = std::move(tokens);
   const auto& grammar = request.grammar;
   if (grammar.kind == AnswerKind::kFreeText) {
     if (request.maximum_tokens < 1) {
@@ -65,6 +71,22 @@ PreparedRequest prepare_request(const CompletionRequest& request, std::size_t in
                                  prompt, answer, context));
   }
   return prepared;
+}
+
+void check_tokens(std::span<const Token> tokens, std::optional<std::int64_t> more, const ModelConfig& config) {
+  if (more && *more < 1) throw UsageError(fmt::format("{} new tokens asked for, expected at least 1", *more));
+  if (tokens.empty()) throw UsageError("no tokens given");
+  for (const auto token : tokens) {
+    if (token < 0 || token >= config.vocabulary) {
+      throw UsageError(fmt::format("token {} lies outside the vocabulary of {}", token, config.vocabulary));
+    }
+  }
+  const auto count = static_cast<std::int64_t>(tokens.size());
+  // Compared so that a huge number of new ones cannot overflow.
+  if (count > config.context || more.value_or(0) > config.context - count) {
+    throw UsageError(
+        fmt::format("{} tokens and {} new ones, the context holds {}", count, more.value_or(0), config.context));
+  }
 }
 
 void set_option_scores(const PreparedRequest& prepared, std::vector<double> sequence_log_probabilities,

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include <llama4rec/language_model.h>
 
+#include "llm/model_config.h"
 #include "llm/prompt_plan.h"
 #include "llm/tokenizer.h"
 
@@ -35,6 +37,12 @@ struct PreparedRequest {
 /// Encodes and checks one request. UsageError naming its index: no options, an empty one, or longer than the context.
 PreparedRequest prepare_request(const CompletionRequest& request, std::size_t index, const Tokenizer& tokenizer,
                                 std::int64_t context);
+/// The same with a prompt that is encoded already.
+PreparedRequest prepare_tokens(const CompletionRequest& request, std::size_t index, const Tokenizer& tokenizer,
+                               std::int64_t context, std::vector<Token> prompt);
+/// UsageError for no tokens, tokens outside the vocabulary, or more than the context holds together with `more` new ones, which must
+/// be at least one where they are given.
+void check_tokens(std::span<const Token> tokens, std::optional<std::int64_t> more, const ModelConfig& config);
 
 /// Sets order, text and the options' probabilities of a scored request from log P of each option's tokens.
 void set_option_scores(const PreparedRequest& prepared, std::vector<double> sequence_log_probabilities,

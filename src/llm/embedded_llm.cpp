@@ -1,15 +1,18 @@
 #include "llm/embedded_llm.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
 #include "core/atomic_file.h"
 #include "core/digest.h"
+#include "core/interrupt.h"
 #include "core/text.h"
 #include "llm/checkpoint.h"
 #include "llm/decoder.h"
+#include "llm/decoder_request.h"
 #include "llm/engine/engine.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "llm/tokenizer_files.h"
@@ -20,6 +23,31 @@ namespace {
 
 /// Part of the fingerprint: raise it whenever the same weights may give other answers.
 constexpr int kArithmeticVersion = 3;
+
+/// Takes the engine's steps until a submitted text is there, or enough of it.
+Generation write_out(Engine& engine, std::int64_t number, const TokenArrival& wrote) {
+  /// Whatever ends this function, the engine is rid of the request.
+  struct Withdrawal {
+    Engine& engine;
+    std::int64_t number;
+    ~Withdrawal() { engine.cancel(number); }
+  };
+  const Withdrawal withdrawal{engine, number};
+  Generation generation;
+  for (;;) {
+    throw_if_interrupted("writing a text", "begins anew");
+    for (const auto& news : engine.step()) {
+      if (news.request != number) continue;
+      for (std::size_t i = 0; i < news.tokens.size(); ++i) {
+        generation.tokens.push_back(news.tokens[i]);
+        generation.log_probabilities.push_back(news.log_probabilities[i]);
+        if (wrote && !wrote(news.tokens[i], news.log_probabilities[i])) return generation;
+      }
+      generation.ended = news.ended;
+      if (news.answer) return generation;
+    }
+  }
+}
 
 }  // namespace
 
@@ -82,6 +110,13 @@ TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingO
 
 double EmbeddedLlm::evaluate(std::span<const TrainingText> texts) {
   return evaluate_model(state_->transformer, *state_->tokenizer, texts);
+}
+
+void EmbeddedLlm::check(const CompletionRequest& request, std::span<const std::int32_t> prompt) const {
+  const auto& config = state_->transformer.config();
+  if (!answers_alone() && request.sampling.temperature > 0) throw UsageError(kGreedyOnly);
+  check_tokens(prompt, std::nullopt, config);
+  (void)prepare_tokens(request, 0, *state_->tokenizer, config.context, {prompt.begin(), prompt.end()});
 }
 
 void EmbeddedLlm::set_engine(const EngineOptions& options) {
@@ -159,12 +194,24 @@ std::vector<std::int32_t> EmbeddedLlm::encode(const PromptText& prompt) const {
   return state_->tokenizer->encode_prompt(prompt.segments);
 }
 
-Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens) {
-  auto generated = generate_tokens(state_->transformer, state_->tokenizer->vocabulary(), tokens, maximum_tokens);
-  auto text = decode(generated.tokens);
-  return {.tokens = std::move(generated.tokens),
-          .text = std::move(text),
-          .log_probabilities = std::move(generated.log_probabilities)};
+Generation EmbeddedLlm::generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens,
+                                 const Sampling& sampling, const TokenArrival& wrote) {
+  const auto& model = state_->transformer;
+  Generation generation;
+  if (answers_alone()) {
+    check_tokens(tokens, maximum_tokens, model.config());
+    const CompletionRequest request{
+        .prompt = {}, .grammar = {}, .maximum_tokens = maximum_tokens, .sampling = sampling};
+    generation = write_out(engine(), engine().submit(request, tokens), wrote);
+  } else {
+    if (sampling.temperature > 0) throw UsageError(kGreedyOnly);
+    auto generated = generate_tokens(model, state_->tokenizer->vocabulary(), tokens, maximum_tokens, wrote);
+    generation.tokens = std::move(generated.tokens);
+    generation.log_probabilities = std::move(generated.log_probabilities);
+    generation.ended = generated.ended;
+  }
+  generation.text = decode(generation.tokens);
+  return generation;
 }
 
 std::string EmbeddedLlm::decode(std::span<const std::int32_t> tokens) const {

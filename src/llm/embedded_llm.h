@@ -13,6 +13,7 @@
 #include <llama4rec/language_model.h>
 
 #include "config/options.h"
+#include "llm/answer_progress.h"
 #include "llm/chat_template.h"
 #include "llm/engine/engine_options.h"
 #include "llm/model_options.h"
@@ -71,11 +72,12 @@ struct TrainingHooks {
   std::vector<TrainingText> validation;
 };
 
-/// A greedy continuation.
+/// A continuation.
 struct Generation {
   std::vector<std::int32_t> tokens;  ///< new ones, without the end token
   std::string text;
-  std::vector<double> log_probabilities;  ///< one per token
+  std::vector<double> log_probabilities;  ///< one per token, before temperature and top_p
+  bool ended = false;                     ///< by an end token
 };
 
 /// Trains a sentencepiece BPE tokeniser on weighted texts (titles by their training frequency) and writes `file`. Pieces may
@@ -107,6 +109,9 @@ class EmbeddedLlm : public LanguageModel {
   /// Mean loss over the learned tokens, without dropout.
   [[nodiscard]] double evaluate(std::span<const TrainingText> texts);
 
+  /// UsageError where a request can never be answered; `prompt`: tokens that are read in place of its text.
+  void check(const CompletionRequest& request, std::span<const std::int32_t> prompt) const;
+
   /// How to answer from now on: precision, memory.
   void set_engine(const EngineOptions& options);
   /// The engine over the present weights (a model on the CPU); training ends it.
@@ -123,13 +128,16 @@ class EmbeddedLlm : public LanguageModel {
   [[nodiscard]] std::string fingerprint() const override;
 
   [[nodiscard]] std::int64_t parameters() const;
-  /// log P(token | tokens before it), one per token after the first.
+  /// log P(token | tokens before it), one per token after the first; in float32 by the plain decoder, whatever the engine's precision.
   [[nodiscard]] std::vector<double> score_tokens(std::span<const std::int32_t> tokens);
   [[nodiscard]] std::vector<std::int32_t> encode(const PromptText& prompt) const;
   /// Text of the tokens as valid UTF-8; ill-formed bytes become U+FFFD, control tokens are left out.
   [[nodiscard]] std::string decode(std::span<const std::int32_t> tokens) const;
-  /// Goes on greedily until the end token or `maximum_tokens`. UsageError when the context cannot hold that.
-  [[nodiscard]] Generation generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens);
+  /// Goes on until an end token or `maximum_tokens`, or until `wrote`, which is told every token as it comes, has enough. On the CPU by
+  /// the engine, so the answer is the same whoever looks on and whatever is asked beside it. UsageError when the context cannot hold
+  /// that, and for a temperature on a GPU.
+  [[nodiscard]] Generation generate(std::span<const std::int32_t> tokens, std::int64_t maximum_tokens,
+                                    const Sampling& sampling = {}, const TokenArrival& wrote = {});
 
  private:
   struct State;

@@ -2,16 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
-#include <llama4rec/language_model.h>
-
-#include "llm/decoder_request.h"
 #include "llm/engine/engine_options.h"
 #include "llm/engine/packed_model.h"
+#include "llm/engine/sequence.h"
+#include "llm/tokenizer.h"
 
 namespace llama4rec::llm {
 
@@ -22,10 +19,8 @@ struct EngineAccount {
   std::int64_t shared_tokens = 0;  ///< of prompts, found in the cache
   std::int64_t evicted_blocks = 0;
   std::int64_t most_blocks = 0;  ///< of keys and values, at a time
+  std::int64_t used_blocks = 0;  ///< now, by requests that are not answered yet
 };
-
-/// Called with the place of a request in the call when its completion is there; from any thread, one call at a time.
-using AnswerArrival = std::function<void(std::size_t)>;
 
 /// One engine with a cache of its own. In every step the sequences that write read their next tokens, and what room is left goes to the
 /// prompts of further requests:
@@ -35,8 +30,8 @@ using AnswerArrival = std::function<void(std::size_t)>;
 /// An answer depends on its request alone, bit by bit (tile.h), not on what is read beside it, the step size or the cache's state.
 class BatchEngine {
  public:
-  /// The model must outlive it.
-  BatchEngine(const PackedModel& model, const EngineOptions& options);
+  /// The model and the tokeniser must outlive it.
+  BatchEngine(const PackedModel& model, const Tokenizer& tokenizer, const EngineOptions& options);
   ~BatchEngine();
   BatchEngine(BatchEngine&&) noexcept;
   BatchEngine& operator=(BatchEngine&&) noexcept;
@@ -45,15 +40,18 @@ class BatchEngine {
 
   /// UsageError, naming its place, for a request whose keys and values can never fit the cache.
   void check(const PreparedRequest& prepared, std::size_t index) const;
-  /// Answers requests that `check` lets pass. `end` ends choices and permutations, any of `ends` free text; tokens up to
-  /// `vocabulary` may be generated. Free text is left in `generated` for the caller to decode.
-  void answer(std::span<PreparedRequest> prepared, Token end, const std::vector<Token>& ends, std::int64_t vocabulary,
-              std::span<Completion> completions, std::span<std::vector<Token>> generated, const AnswerArrival& arrived);
+  /// Takes in requests that `check` lets pass; the next steps answer them, behind those that were taken before.
+  void add(EngineBatch& batch);
+  /// Whether all that was taken in is answered.
+  [[nodiscard]] bool idle() const;
+  /// Reads and writes some tokens. After an exception nothing but the destructor may be called.
+  void step();
+  /// Forgets a batch; what it held of the cache is free. Not from one of its calls.
+  void cancel(const EngineBatch& batch);
 
-  [[nodiscard]] const EngineAccount& account() const;
+  [[nodiscard]] EngineAccount account() const;
 
  private:
-  class Run;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -43,10 +43,19 @@ void PrefixIndex::release(Node node, std::int64_t now) {
   if (entry.children == 0) evictable_.emplace(now, node);
 }
 
+void PrefixIndex::forget(Node node) { remove(node); }
+
 bool PrefixIndex::evict() {
   if (evictable_.empty()) return false;
   const Node node = evictable_.begin()->second;
   evictable_.erase(evictable_.begin());
+  remove(node);
+  --unused_;
+  ++evictions_;
+  return true;
+}
+
+void PrefixIndex::remove(Node node) {
   auto& entry = nodes_[static_cast<std::size_t>(node)];
   by_key_.erase(entry.key);
   cache_.release(entry.block);
@@ -56,9 +65,6 @@ bool PrefixIndex::evict() {
   }
   entry = {};
   holes_.push_back(node);
-  --unused_;
-  ++evictions_;
-  return true;
 }
 
 }  // namespace llama4rec::llm

@@ -32,6 +32,8 @@ class PrefixIndex {
   Node insert(Node parent, std::span<const Token> tokens, BlockId block);
   void use(Node node);
   void release(Node node, std::int64_t now);
+  /// Takes out a node whose tokens were never read: nobody but its maker uses it, and nothing is left below it.
+  void forget(Node node);
 
   [[nodiscard]] BlockId block(Node node) const { return at(node).block; }
   /// When the node's keys and values are in the cache: in that step's attention or later.
@@ -56,6 +58,8 @@ class PrefixIndex {
   };
 
   [[nodiscard]] const Entry& at(Node node) const { return nodes_[static_cast<std::size_t>(node)]; }
+  /// Gives the block back and takes the node from its parent.
+  void remove(Node node);
   [[nodiscard]] static std::string key_of(Node parent, std::span<const Token> tokens);
 
   BlockCache& cache_;

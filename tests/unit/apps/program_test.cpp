@@ -88,6 +88,21 @@ TEST(ProgramTest, WrongCommandLinesAreRefusedInOneLine) {
   EXPECT_THAT(refusal({"--log-level", "loud", "config", "show"}), HasSubstr("log level 'loud' is unknown"));
 }
 
+TEST(ProgramTest, SamplingOutsideOfItsRangeIsRefused) {
+  const auto generate = [](const char* flag, const char* value) {
+    return refusal({"llm", "generate", "--model", "nowhere", "--prompt", "x", flag, value});
+  };
+  for (const char* value : {"-0.1", "2.5", "nan", "inf"}) {
+    EXPECT_THAT(generate("--temperature", value), HasSubstr("expected a number from 0 to 2")) << value;
+  }
+  for (const char* value : {"-0.1", "1.01", "nan"}) {
+    EXPECT_THAT(generate("--top-p", value), HasSubstr("expected a number from 0 to 1")) << value;
+  }
+  EXPECT_THAT(generate("--temperature", "warm"), HasSubstr("--temperature"));
+  EXPECT_THAT(refusal({"llm", "generate", "--remote", "http://127.0.0.1:1/v1", "--prompt", "x", "--top-p", "0.5"}),
+              HasSubstr("--top-p is for models here"));
+}
+
 TEST(ProgramTest, GlobalOptionsStandBeforeOrAfterTheCommand) {
   for (const auto& arguments : std::vector<std::vector<std::string>>{
            {"--json", "--seed", "7", "--set", "threads=1", "--set", "device=cpu", "config", "show"},

@@ -29,13 +29,19 @@ using testing::tiny_options;
 
 class Checkpoint : public ::testing::Test {
  protected:
+  /// The weights are small, and their answers near ties.
+  inline static const EngineOptions kExact{.precision = "float32"};
+
   Checkpoint() {
     model_ = EmbeddedLlm::create(small_tokenizer_file(folder_), tiny_options(), 3, torch::kCPU);
+    model_->set_engine(kExact);
     model_->save(folder_.path() / "model");
   }
   [[nodiscard]] std::filesystem::path file(const std::string& name) const { return folder_.path() / "model" / name; }
   [[nodiscard]] std::unique_ptr<EmbeddedLlm> load() const {
-    return EmbeddedLlm::load(folder_.path() / "model", torch::kCPU);
+    auto model = EmbeddedLlm::load(folder_.path() / "model", torch::kCPU);
+    model->set_engine(kExact);
+    return model;
   }
   /// The message of the DataError that loading gives.
   [[nodiscard]] std::string fault() const {
