@@ -141,9 +141,6 @@ void read_log_probabilities(const json& document, ApiRequest& request) {
     request.alternatives = integer(document, "logprobs", 0, kMost, 0);
     request.log_probabilities = true;
   }
-  if (request.log_probabilities && !request.bound() && request.completion.sampling.temperature > 0) {
-    refuse("logprobs", "of free text they are told at temperature 0 only");
-  }
   if (request.alternatives > 0 && request.completion.grammar.kind != AnswerKind::kChoice) {
     refuse(request.chat ? "top_logprobs" : "logprobs", "alternatives are told for choices only (guided_choice)");
   }
@@ -180,9 +177,6 @@ ApiRequest read_request(const json& document, bool chat, const RequestLimits& li
   read_grammar(document, request);
   if (request.bound() && !request.prompt_tokens.empty())
     refuse("prompt", "an answer that is bound needs a prompt as text");
-  if (request.completion.sampling.temperature > 0 && !request.prompt_tokens.empty()) {
-    refuse("temperature", "a prompt of tokens is continued at temperature 0 only");
-  }
   read_log_probabilities(document, request);
   request.stream = boolean(document, "stream", false);
   if (const json* options = given(document, "stream_options")) {

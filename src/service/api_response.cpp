@@ -48,64 +48,62 @@ Json token_document(const std::string& text, double value) {
   return token;
 }
 
-Json chat_log_probabilities(const ApiRequest& request, const ApiAnswer& answer) {
+/// Tokens with their log-probabilities, as a chat tells them.
+Json chat_tokens(const TextPiece& piece) {
   Json content = Json::array();
-  if (tells_choice(request, answer)) {
-    const auto& options = request.completion.grammar.options;
-    const auto& values = answer.completion.option_log_probabilities;
-    const auto chosen = static_cast<std::size_t>(answer.completion.order.front());
-    Json token = token_document(options[chosen], values[chosen]);
+  for (std::size_t i = 0; i < piece.token_texts.size(); ++i) {
+    Json token = token_document(piece.token_texts[i], piece.token_log_probabilities[i]);
     token["top_logprobs"] = Json::array();
-    for (const auto i : likeliest_options(request, answer)) {
-      token["top_logprobs"].push_back(token_document(options[i], values[i]));
-    }
     content.push_back(std::move(token));
-  } else {
-    for (std::size_t i = 0; i < answer.token_texts.size(); ++i) {
-      Json token = token_document(answer.token_texts[i], answer.token_log_probabilities[i]);
-      token["top_logprobs"] = Json::array();
-      content.push_back(std::move(token));
-    }
   }
   Json result;
   result["content"] = std::move(content);
   return result;
 }
 
-Json plain_log_probabilities(const ApiRequest& request, const ApiAnswer& answer) {
+/// The same in the older form.
+Json plain_tokens(const TextPiece& piece) {
   Json result;
-  result["tokens"] = Json::array();
-  result["token_logprobs"] = Json::array();
+  result["tokens"] = piece.token_texts;
+  result["token_logprobs"] = numbers(piece.token_log_probabilities);
   result["top_logprobs"] = Json();
   result["text_offset"] = Json::array();
-  std::size_t offset = 0;
-  const auto add = [&](const std::string& text, double value) {
-    result["tokens"].push_back(text);
-    result["token_logprobs"].push_back(finite_or_null(value));
+  auto offset = piece.text_offset;
+  for (const auto& text : piece.token_texts) {
     result["text_offset"].push_back(offset);
     offset += text.size();
-  };
-  if (tells_choice(request, answer)) {
-    const auto& options = request.completion.grammar.options;
-    const auto& values = answer.completion.option_log_probabilities;
-    const auto chosen = static_cast<std::size_t>(answer.completion.order.front());
-    add(options[chosen], values[chosen]);
-    Json top = Json::object();
-    for (const auto i : likeliest_options(request, answer)) top[options[i]] = finite_or_null(values[i]);
-    result["top_logprobs"] = Json::array();
-    result["top_logprobs"].push_back(std::move(top));
-  } else {
-    for (std::size_t i = 0; i < answer.token_texts.size(); ++i) {
-      add(answer.token_texts[i], answer.token_log_probabilities[i]);
-    }
   }
   return result;
 }
 
+/// A choice as if its options were single tokens.
+Json choice_log_probabilities(const ApiRequest& request, const ApiAnswer& answer) {
+  const auto& options = request.completion.grammar.options;
+  const auto& values = answer.completion.option_log_probabilities;
+  const auto chosen = static_cast<std::size_t>(answer.completion.order.front());
+  const TextPiece piece{.text = {}, .token_texts = {options[chosen]}, .token_log_probabilities = {values[chosen]}};
+  Json result = request.chat ? chat_tokens(piece) : plain_tokens(piece);
+  if (request.chat) {
+    for (const auto i : likeliest_options(request, answer)) {
+      result["content"][0]["top_logprobs"].push_back(token_document(options[i], values[i]));
+    }
+  } else {
+    Json top = Json::object();
+    for (const auto i : likeliest_options(request, answer)) top[options[i]] = finite_or_null(values[i]);
+    result["top_logprobs"] = Json::array({std::move(top)});
+  }
+  return result;
+}
+
+/// Of the tokens of a free text or of a piece of it.
+Json text_log_probabilities(const ApiRequest& request, const TextPiece& piece) {
+  if (!request.log_probabilities || request.bound()) return {};
+  return request.chat ? chat_tokens(piece) : plain_tokens(piece);
+}
+
 Json log_probabilities(const ApiRequest& request, const ApiAnswer& answer) {
-  const bool known = tells_choice(request, answer) || !request.bound();
-  if (!request.log_probabilities || !known) return {};
-  return request.chat ? chat_log_probabilities(request, answer) : plain_log_probabilities(request, answer);
+  if (request.log_probabilities && tells_choice(request, answer)) return choice_log_probabilities(request, answer);
+  return text_log_probabilities(request, answer.piece);
 }
 
 Json usage_document(const ApiAnswer& answer) {
@@ -157,6 +155,13 @@ Json chunk(const ApiRequest& request, const AnswerIdentity& identity, const Json
 
 }  // namespace
 
+void TextPiece::append(const TextPiece& next) {
+  text += next.text;
+  token_texts.insert(token_texts.end(), next.token_texts.begin(), next.token_texts.end());
+  token_log_probabilities.insert(token_log_probabilities.end(), next.token_log_probabilities.begin(),
+                                 next.token_log_probabilities.end());
+}
+
 std::string render_answer(const ApiRequest& request, const Completion& completion) {
   if (request.form == AnswerForm::kPlain) return completion.text;
   const auto& grammar = request.completion.grammar;
@@ -183,10 +188,10 @@ Json response_document(const ApiRequest& request, const AnswerIdentity& identity
   choice["index"] = 0;
   if (request.chat) {
     choice["message"]["role"] = "assistant";
-    choice["message"]["content"] = answer.text;
+    choice["message"]["content"] = answer.piece.text;
     choice["message"]["refusal"] = Json();
   } else {
-    choice["text"] = answer.text;
+    choice["text"] = answer.piece.text;
   }
   choice["logprobs"] = log_probabilities(request, answer);
   choice["finish_reason"] = answer.finish_reason;
@@ -204,16 +209,19 @@ std::string stream_beginning(const ApiRequest& request, const AnswerIdentity& id
   return event(chunk(request, identity, delta, ""));
 }
 
-std::string stream_piece(const ApiRequest& request, const AnswerIdentity& identity, const std::string& text) {
+std::string stream_piece(const ApiRequest& request, const AnswerIdentity& identity, const TextPiece& piece) {
   Json delta;
-  delta["content"] = text;
-  return event(chunk(request, identity, delta, text));
+  delta["content"] = piece.text;
+  Json document = chunk(request, identity, delta, piece.text);
+  document["choices"][0]["logprobs"] = text_log_probabilities(request, piece);
+  return event(document);
 }
 
 std::string stream_end(const ApiRequest& request, const AnswerIdentity& identity, const ApiAnswer& answer) {
   Json last = chunk(request, identity, Json::object(), "");
   last["choices"][0]["finish_reason"] = answer.finish_reason;
-  last["choices"][0]["logprobs"] = log_probabilities(request, answer);
+  // Those of a free text went with its pieces.
+  if (request.bound()) last["choices"][0]["logprobs"] = log_probabilities(request, answer);
   if (request.native) last["choices"][0]["llama4rec"] = native_document(answer);
   std::string text = event(last);
   if (request.stream_usage) {

@@ -5,9 +5,13 @@
 
 namespace llama4rec::service {
 
-void Job::add_piece(const std::string& text) {
+void Job::add_piece(const TextPiece& piece) {
   const std::lock_guard lock(mutex_);
-  pieces_ += text;
+  if (piece_) {
+    piece_->append(piece);
+  } else {
+    piece_ = piece;
+  }
   changed_.notify_all();
 }
 
@@ -32,10 +36,9 @@ ApiAnswer Job::wait() {
 
 Job::Progress Job::wait_for_progress(int milliseconds) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::milliseconds(milliseconds),
-                    [this] { return answer_ || error_ || !pieces_.empty(); });
+  changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return answer_ || error_ || piece_; });
   if (error_) throw ApiError(*error_);
-  return {.text = std::exchange(pieces_, {}), .answer = answer_};
+  return {.piece = std::exchange(piece_, {}), .answer = answer_};
 }
 
 }  // namespace llama4rec::service

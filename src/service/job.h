@@ -2,9 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -24,29 +24,31 @@ class Job {
   std::atomic<bool> abandoned = false;  ///< the client has gone
 
   /// The model's thread: a piece of a streamed text; the end; the end without an answer.
-  void add_piece(const std::string& text);
+  void add_piece(const TextPiece& piece);
   void finish(ApiAnswer answer);
   void fail(const ApiError& error);
 
   /// What an HTTP thread gets. ApiError where the job failed.
   ApiAnswer wait();
   struct Progress {
-    std::string text;                 ///< new pieces
+    std::optional<TextPiece> piece;   ///< all that is new
     std::optional<ApiAnswer> answer;  ///< the end, once all pieces are taken
   };
   /// What is new within `milliseconds`. ApiError where the job failed.
   Progress wait_for_progress(int milliseconds);
 
   // The model's thread alone: how far a free text has come.
+  std::chrono::steady_clock::time_point begun;
   std::vector<std::int32_t> prompt;
   std::vector<std::int32_t> written;
-  std::vector<double> log_probabilities;
-  std::size_t sent = 0;  ///< bytes
+  TextPiece told;               ///< of what is sent as a whole: its tokens
+  std::size_t sent = 0;         ///< bytes of the text
+  std::size_t token_bytes = 0;  ///< of the texts of the tokens that were told
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::string pieces_;
+  std::optional<TextPiece> piece_;
   std::optional<ApiAnswer> answer_;
   std::optional<ApiError> error_;
 };

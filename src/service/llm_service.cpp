@@ -163,7 +163,7 @@ struct LlmService::State {
     constexpr int kPatience = 500;  // milliseconds until the connection is looked at
     Job::Progress first;
     try {
-      while (first.text.empty() && !first.answer) first = job->wait_for_progress(kPatience);
+      while (!first.piece && !first.answer) first = job->wait_for_progress(kPatience);
     } catch (...) {
       --open;
       throw;
@@ -181,8 +181,8 @@ struct LlmService::State {
             if (!*begun) events = stream_beginning(job->request, identity);
             *begun = true;
             auto progress = std::exchange(*pending, {});
-            if (progress.text.empty() && !progress.answer) progress = job->wait_for_progress(kPatience);
-            if (!progress.text.empty()) events += stream_piece(job->request, identity, progress.text);
+            if (!progress.piece && !progress.answer) progress = job->wait_for_progress(kPatience);
+            if (progress.piece) events += stream_piece(job->request, identity, *progress.piece);
             if (progress.answer) events += stream_end(job->request, identity, *progress.answer);
             if (!write(sink, events)) return false;
             if (progress.answer) sink.done();
@@ -243,6 +243,11 @@ struct LlmService::State {
   }
 
   void listen() {
+    socket_t listening = INVALID_SOCKET;
+    server.set_socket_options([&](socket_t created) {
+      httplib::default_socket_options(created);
+      listening = created;
+    });
     port =
         options.port == 0
             ? server.bind_to_any_port(options.host)
@@ -250,6 +255,9 @@ struct LlmService::State {
     if (port < 0) {
       throw UsageError(fmt::format("serve.host, serve.port: cannot listen at {}:{}", options.host, options.port));
     }
+    // httplib keeps room for five connections that are not taken yet; the sixth of a burst would try again after a second.
+    if (::listen(listening, SOMAXCONN) != 0) throw InternalError("the server's socket cannot listen");
+    server.set_socket_options(httplib::default_socket_options);  // the function above ends here
     listener = std::thread([this] { server.listen_after_bind(); });
     while (!server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

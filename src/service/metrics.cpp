@@ -14,18 +14,19 @@ void Metrics::count_request(const std::string& path, int status, double seconds)
   seconds_ += seconds;
 }
 
-void Metrics::count_batch(std::int64_t requests, double seconds) {
-  constexpr double kNewest = 0.2;
+void Metrics::count_step(std::int64_t requests) {
   const std::lock_guard lock(mutex_);
-  recent_batch_ = batches_ == 0 ? seconds : (1 - kNewest) * recent_batch_ + kNewest * seconds;
-  ++batches_;
-  batched_ += requests;
+  ++steps_;
+  stepped_ += requests;
 }
 
-void Metrics::count_tokens(std::int64_t prompt, std::int64_t answer) {
+void Metrics::count_answer(std::int64_t prompt_tokens, std::int64_t answer_tokens, double seconds) {
+  constexpr double kNewest = 0.2;
   const std::lock_guard lock(mutex_);
-  prompt_tokens_ += prompt;
-  answer_tokens_ += answer;
+  recent_answer_ = answers_ == 0 ? seconds : (1 - kNewest) * recent_answer_ + kNewest * seconds;
+  ++answers_;
+  prompt_tokens_ += prompt_tokens;
+  answer_tokens_ += answer_tokens;
 }
 
 void Metrics::set_waiting(std::int64_t requests) {
@@ -38,9 +39,9 @@ void Metrics::set_running(std::int64_t requests) {
   running_ = requests;
 }
 
-double Metrics::batch_seconds() const {
+double Metrics::answer_seconds() const {
   const std::lock_guard lock(mutex_);
-  return recent_batch_;
+  return recent_answer_;
 }
 
 std::string Metrics::text() const {
@@ -66,8 +67,10 @@ std::string Metrics::text() const {
   below += durations_.back();
   text += fmt::format("llama4rec_request_seconds_bucket{{le=\"+Inf\"}} {}\n", below);
   text += fmt::format("llama4rec_request_seconds_sum {}\nllama4rec_request_seconds_count {}\n", seconds_, below);
-  single("llama4rec_batches_total", "counter", "Batches that the model answered.", batches_);
-  single("llama4rec_batched_requests_total", "counter", "Requests in these batches.", batched_);
+  single("llama4rec_steps_total", "counter", "Steps that the model took.", steps_);
+  single("llama4rec_stepped_requests_total", "counter", "Requests that were answered in these steps, summed.",
+         stepped_);
+  single("llama4rec_answers_total", "counter", "Answers that the model finished.", answers_);
   single("llama4rec_prompt_tokens_total", "counter", "Tokens of prompts.", prompt_tokens_);
   single("llama4rec_answer_tokens_total", "counter", "Tokens of answers.", answer_tokens_);
   single("llama4rec_waiting_requests", "gauge", "Requests in the queue.", waiting_);

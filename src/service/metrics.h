@@ -14,12 +14,14 @@ namespace llama4rec::service {
 class Metrics {
  public:
   void count_request(const std::string& path, int status, double seconds);
-  void count_batch(std::int64_t requests, double seconds);
-  void count_tokens(std::int64_t prompt, std::int64_t answer);
+  /// A step of the model over so many requests.
+  void count_step(std::int64_t requests);
+  /// A finished answer: tokens, and seconds since the model began with it.
+  void count_answer(std::int64_t prompt_tokens, std::int64_t answer_tokens, double seconds);
   void set_waiting(std::int64_t requests);
   void set_running(std::int64_t requests);
-  /// Seconds that a batch takes, the last ones counting most; 0 before the first.
-  [[nodiscard]] double batch_seconds() const;
+  /// Seconds that an answer takes, the last ones counting most; 0 before the first.
+  [[nodiscard]] double answer_seconds() const;
   /// Text exposition format 0.0.4.
   [[nodiscard]] std::string text() const;
 
@@ -30,9 +32,10 @@ class Metrics {
   std::map<std::pair<std::string, int>, std::int64_t> requests_;
   std::array<std::int64_t, kBounds.size() + 1> durations_{};
   double seconds_ = 0;
-  std::int64_t batches_ = 0;
-  std::int64_t batched_ = 0;
-  double recent_batch_ = 0;
+  std::int64_t steps_ = 0;
+  std::int64_t stepped_ = 0;
+  std::int64_t answers_ = 0;
+  double recent_answer_ = 0;
   std::int64_t prompt_tokens_ = 0;
   std::int64_t answer_tokens_ = 0;
   std::int64_t waiting_ = 0;

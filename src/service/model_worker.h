@@ -1,10 +1,11 @@
-// The one thread that runs the model: takes what waits in the queue as batches.
+// The one thread that runs the model: what waits joins what runs between two steps of the model.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -18,12 +19,12 @@ namespace llama4rec::service {
 
 struct WorkerLimits {
   std::int64_t queue = 64;
-  std::int64_t batch = 32;
+  std::int64_t batch = 32;         ///< most requests that are answered at a time
   std::int64_t prompt_tokens = 0;  ///< 0 = the context
 };
 
-/// Bound answers and plain free text are answered in batches; free text that is streamed, or whose log-probabilities are asked for, is
-/// continued some tokens at a time between the batches, so that a long one does not hold up the others.
+/// Requests join and leave while others are answered, so that a long text does not hold up the others. One that was abandoned leaves, and
+/// what it held is free.
 class ModelWorker {
  public:
   /// The model and the metrics must outlive it.
@@ -48,13 +49,14 @@ class ModelWorker {
   void work();
   /// Waits for work; the jobs to begin with. False: the thread shall end.
   bool take(std::vector<std::shared_ptr<Job>>& begun);
-  /// Encodes and checks a new job; false where it was refused.
-  bool prepare(Job& job);
-  void answer_batch(std::vector<std::shared_ptr<Job>>& batch);
-  std::vector<Completion> complete(const std::vector<std::shared_ptr<Job>>& batch);
-  void finish_completed(Job& job, Completion completion);
-  /// Some tokens more; true when the job is finished.
-  bool proceed(Job& job);
+  /// Encodes, checks and hands over a new job, or refuses it.
+  void begin(const std::shared_ptr<Job>& job);
+  /// ApiError where the job asks for more than it may.
+  void check(Job& job) const;
+  /// One step of the model, and what came of it.
+  void step();
+  void proceed(Job& job, llm::AnswerProgress& news);
+  void finish(Job& job, Completion completion, bool ended);
 
   ServedModel& model_;
   WorkerLimits limits_;
@@ -62,7 +64,7 @@ class ModelWorker {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Job>> waiting_;
-  std::vector<std::shared_ptr<Job>> continuing_;  ///< touched by the model's thread alone
+  std::map<std::int64_t, std::shared_ptr<Job>> begun_;  ///< by the model's number; touched by the model's thread alone
   std::int64_t running_ = 0;
   bool draining_ = false;
   std::atomic<bool> stopping_ = false;

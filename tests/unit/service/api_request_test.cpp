@@ -129,8 +129,8 @@ TEST(ApiRequest, ReadsSampling) {
   EXPECT_EQ(request.completion.sampling.temperature, 0.7);
   EXPECT_EQ(request.completion.sampling.top_p, 0.9);
   EXPECT_EQ(request.completion.sampling.seed, 12U);
-  EXPECT_EQ(refusal(chat(R"({"temperature": 0.7, "logprobs": true})")), "400 logprobs");
-  EXPECT_EQ(refusal(chat(R"({"temperature": 0.7, "logprobs": true, "guided_choice": ["a", "b"]})")), "accepted");
+  EXPECT_EQ(refusal(chat(R"({"temperature": 0.7, "logprobs": true})")), "accepted");
+  EXPECT_EQ(refusal(json::parse(R"({"model": "m", "prompt": [1, 2], "temperature": 0.7})"), false), "accepted");
 }
 
 TEST(ApiRequest, NullIsTheDefault) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <future>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -24,31 +25,10 @@ using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-/// Tokens are bytes. Free text goes on with "abc...", choices take the last option; a gate holds answers back.
+/// Tokens are bytes. The prompt "hi" is continued with `continuation`, others with "free " and themselves, choices take the last option;
+/// a gate holds steps back.
 class ObedientModel : public ServedModel {
  public:
-  std::vector<Completion> complete(std::span<const CompletionRequest> requests) override {
-    largest_batch = std::max(largest_batch.load(), static_cast<int>(requests.size()));
-    ++batches;
-    std::unique_lock lock(mutex_);
-    ++entered_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-    std::vector<Completion> answers;
-    for (const auto& request : requests) {
-      const auto prompt = request.prompt.joined();
-      if (prompt == "impossible") throw UsageError("request 0: impossible");
-      if (prompt == "defect") throw InternalError("secret path /x/y");
-      const auto last = static_cast<std::int64_t>(request.grammar.options.size()) - 1;
-      Completion answer{.text = request.grammar.options.empty() ? "free " + prompt : request.grammar.options.back(),
-                        .order = {last},
-                        .prompt_tokens = static_cast<std::int64_t>(prompt.size()),
-                        .answer_tokens = 3};
-      if (!request.grammar.options.empty()) answer.option_log_probabilities = {-1.5, -0.25};
-      answers.push_back(std::move(answer));
-    }
-    return answers;
-  }
   std::vector<std::int32_t> encode(const PromptText& prompt) override {
     const auto bytes = prompt.joined();
     return {bytes.begin(), bytes.end()};
@@ -58,16 +38,39 @@ class ObedientModel : public ServedModel {
     for (const auto token : tokens) bytes += static_cast<char>(token);
     return text::to_valid_utf8(bytes);
   }
-  Continued proceed(std::span<const std::int32_t> tokens, std::int64_t maximum) override {
-    ++slices;
-    Continued result;
-    const auto begun = tokens.size() - prompt_size;
-    for (std::size_t at = begun; at < continuation.size() && static_cast<std::int64_t>(result.tokens.size()) < maximum;
-         ++at) {
-      result.tokens.push_back(static_cast<unsigned char>(continuation[at]));
-      result.log_probabilities.push_back(-0.5);
+  std::int64_t begin(const CompletionRequest& request, std::span<const std::int32_t> prompt) override {
+    const std::string bytes(prompt.begin(), prompt.end());
+    if (bytes == "impossible") throw UsageError("request 0: impossible");
+    running_[++last_] = {.request = request,
+                         .text = bytes == "hi" ? continuation : "free " + bytes,
+                         .prompt_tokens = static_cast<std::int64_t>(prompt.size())};
+    return last_;
+  }
+  std::vector<llm::AnswerProgress> step() override {
+    largest_batch = std::max(largest_batch.load(), static_cast<int>(running_.size()));
+    ++steps;
+    {
+      std::unique_lock lock(mutex_);
+      ++entered_;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return open_; });
     }
-    return result;
+    if (pause_milliseconds > 0) std::this_thread::sleep_for(std::chrono::milliseconds(pause_milliseconds));
+    std::vector<llm::AnswerProgress> news;
+    for (auto& [number, it] : running_) {
+      if (it.text == "free defect") {
+        running_.clear();
+        throw InternalError("secret path /x/y");
+      }
+      news.push_back(it.request.grammar.options.empty() ? write(number, it) : choose(number, it));
+    }
+    for (const auto& it : news) {
+      if (it.answer) running_.erase(it.request);
+    }
+    return news;
+  }
+  void cancel(std::int64_t request) override {
+    if (running_.erase(request) > 0) ++cancelled;
   }
   [[nodiscard]] std::int64_t context_length() const override { return 200; }
   [[nodiscard]] std::string fingerprint() const override { return "f00"; }
@@ -87,12 +90,46 @@ class ObedientModel : public ServedModel {
   }
 
   std::string continuation = "0123456789abcdefghijklmnopqrstuvwxyz";
-  std::size_t prompt_size = 2;  // of "hi"
+  std::size_t tokens_a_step = 16;
+  int pause_milliseconds = 0;
   std::atomic<int> largest_batch = 0;
-  std::atomic<int> batches = 0;
-  std::atomic<int> slices = 0;
+  std::atomic<int> steps = 0;
+  std::atomic<int> cancelled = 0;
 
  private:
+  struct Running {
+    CompletionRequest request;
+    std::string text;
+    std::int64_t prompt_tokens = 0;
+    std::size_t written = 0;
+  };
+
+  static llm::AnswerProgress choose(std::int64_t number, const Running& it) {
+    Completion answer{.text = it.request.grammar.options.back(),
+                      .order = {static_cast<std::int64_t>(it.request.grammar.options.size()) - 1},
+                      .option_log_probabilities = {-1.5, -0.25},
+                      .prompt_tokens = it.prompt_tokens,
+                      .answer_tokens = 3};
+    return {.request = number, .tokens = {}, .log_probabilities = {}, .answer = std::move(answer)};
+  }
+
+  llm::AnswerProgress write(std::int64_t number, Running& it) const {
+    llm::AnswerProgress news{.request = number};
+    const auto most = std::min(it.text.size(), static_cast<std::size_t>(it.request.maximum_tokens));
+    for (std::size_t i = 0; i < tokens_a_step && it.written < most; ++i) {
+      news.tokens.push_back(static_cast<unsigned char>(it.text[it.written++]));
+      news.log_probabilities.push_back(-0.5);
+    }
+    if (it.written < most) return news;
+    news.ended = it.text.size() < static_cast<std::size_t>(it.request.maximum_tokens);
+    news.answer = Completion{.text = text::to_valid_utf8(it.text.substr(0, most)),
+                             .prompt_tokens = it.prompt_tokens,
+                             .answer_tokens = static_cast<std::int64_t>(most) + (news.ended ? 1 : 0)};
+    return news;
+  }
+
+  std::map<std::int64_t, Running> running_;
+  std::int64_t last_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = true;
@@ -200,11 +237,110 @@ TEST(LlmService, StreamsTextAsItIsWritten) {
   }
   EXPECT_EQ(text, it.model.continuation);
   EXPECT_EQ(ids.size(), 1U);
-  EXPECT_GE(it.model.slices, 2);
+  EXPECT_GE(it.model.steps, 2);
 
   const auto plain =
       it.post(R"({"model": "m", "prompt": "hi", "stream": true, "guided_choice": ["a", "b"]})", "/v1/completions");
   EXPECT_EQ(json::parse(events_of(plain->body)[0])["choices"][0]["text"], "b");
+}
+
+TEST(LlmService, NeverStreamsHalfACharacter) {
+  Fixture it;
+  it.model.continuation = "a\xF0\x9F\x98\x80z\xC3\xA9";
+  it.model.tokens_a_step = 1;
+  it.model.pause_milliseconds = 5;  // so that pieces are not joined
+  const auto result = it.post(Fixture::chat("hi", R"(, "stream": true, "max_tokens": 100)"));
+  std::string text;
+  for (const auto& event : events_of(result->body)) {
+    if (event == "[DONE]") continue;
+    const auto piece = json::parse(event)["choices"][0]["delta"].value("content", "");
+    EXPECT_EQ(piece.find("\xEF\xBF\xBD"), std::string::npos);
+    text += piece;
+  }
+  EXPECT_EQ(text, it.model.continuation);
+}
+
+TEST(LlmService, StreamsLogProbabilitiesWithTheirTokens) {
+  Fixture it;
+  it.model.tokens_a_step = 3;
+  it.model.pause_milliseconds = 5;
+  for (const bool sampled : {false, true}) {
+    const auto more = std::string(sampled ? R"(, "temperature": 0.8)" : "");
+    const auto chat = it.post(Fixture::chat("hi", R"(, "stream": true, "max_tokens": 100, "logprobs": true)" + more));
+    std::string tokens;
+    int pieces = 0;
+    for (const auto& event : events_of(chat->body)) {
+      if (event == "[DONE]") continue;
+      const auto document = json::parse(event);
+      const auto& choice = document["choices"][0];
+      if (choice["logprobs"].is_null()) continue;
+      ++pieces;
+      std::string text;
+      for (const auto& token : choice["logprobs"]["content"]) {
+        text += token["token"].get<std::string>();
+        EXPECT_EQ(token["logprob"], -0.5);
+      }
+      EXPECT_EQ(text, choice["delta"]["content"]) << "the piece's own tokens";
+      tokens += text;
+    }
+    EXPECT_EQ(tokens, it.model.continuation) << "each once";
+    EXPECT_GT(pieces, 1);
+    const auto plain =
+        it.post(R"({"model": "m", "prompt": "hi", "stream": true, "max_tokens": 100, "logprobs": 0)" + more + "}",
+                "/v1/completions");
+    std::vector<std::size_t> offsets;
+    for (const auto& event : events_of(plain->body)) {
+      if (event == "[DONE]") continue;
+      const auto logprobs = json::parse(event)["choices"][0]["logprobs"];
+      if (logprobs.is_null()) continue;
+      EXPECT_EQ(logprobs["token_logprobs"].size(), logprobs["tokens"].size());
+      for (const auto& offset : logprobs["text_offset"]) offsets.push_back(offset.get<std::size_t>());
+    }
+    ASSERT_EQ(offsets.size(), it.model.continuation.size());
+    for (std::size_t i = 0; i < offsets.size(); ++i) EXPECT_EQ(offsets[i], i);
+  }
+}
+
+TEST(LlmService, ALongTextHoldsNobodyUp) {
+  Fixture it;
+  it.model.continuation = std::string(150, 'x');
+  it.model.tokens_a_step = 1;
+  it.model.close();
+  auto streamed = std::async(
+      std::launch::async, [&] { return it.post(Fixture::chat("hi", R"(, "stream": true, "max_tokens": 150)"))->body; });
+  it.model.wait_until_entered(1);
+  auto choice = std::async(std::launch::async, [&] {
+    const auto status = it.post(Fixture::chat("a", R"(, "guided_choice": ["a", "b"])"))->status;
+    return std::pair{status, it.model.steps.load()};
+  });
+  it.wait_until_waiting(1);
+  it.model.pause_milliseconds = 5;
+  it.model.open();
+  const auto [status, steps] = choice.get();
+  EXPECT_EQ(status, 200);
+  EXPECT_LT(steps, 150) << "of the long text";
+  EXPECT_THAT(streamed.get(), HasSubstr("[DONE]"));
+  EXPECT_GE(it.model.steps, 150);
+}
+
+TEST(LlmService, GivesUpAStreamWhoseClientHasGone) {
+  Fixture it;
+  it.model.continuation = std::string(190, 'x');
+  it.model.tokens_a_step = 1;
+  it.model.pause_milliseconds = 10;
+  httplib::Request request;
+  request.method = "POST";
+  request.path = "/v1/chat/completions";
+  request.set_header("Content-Type", "application/json");
+  request.body = Fixture::chat("hi", R"(, "stream": true, "max_tokens": 190)");
+  request.content_receiver = [](const char*, std::size_t, std::uint64_t, std::uint64_t) { return false; };
+  (void)it.client().send(request);
+  for (int tries = 0; tries < 500 && it.model.cancelled == 0; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(it.model.cancelled, 1);
+  EXPECT_LT(it.model.steps, 190);
+  EXPECT_EQ(it.post(Fixture::chat("a"))->status, 200);
 }
 
 TEST(LlmService, AnswersWhatWaitsAsOneBatch) {
@@ -219,7 +355,7 @@ TEST(LlmService, AnswersWhatWaitsAsOneBatch) {
   it.wait_until_waiting(5);
   it.model.open();
   for (auto& status : waiting) EXPECT_EQ(status.get(), 200);
-  EXPECT_EQ(it.model.batches, 2);
+  EXPECT_EQ(it.model.steps, 2);
   EXPECT_EQ(it.model.largest_batch, 5);
 }
 
@@ -345,7 +481,7 @@ TEST(LlmService, TellsItsModelAndItsMetrics) {
   EXPECT_THAT(metrics->body, HasSubstr("llama4rec_requests_total{path=\"/v1/chat/completions\",status=\"200\"} 1\n"));
   EXPECT_THAT(metrics->body, HasSubstr("llama4rec_requests_total{path=\"/v1/chat/completions\",status=\"400\"} 1\n"));
   EXPECT_THAT(metrics->body, HasSubstr("llama4rec_prompt_tokens_total 2\n"));
-  EXPECT_THAT(metrics->body, HasSubstr("llama4rec_answer_tokens_total 3\n"));
+  EXPECT_THAT(metrics->body, HasSubstr("llama4rec_answer_tokens_total 37\n"));
   EXPECT_THAT(metrics->body, HasSubstr("# TYPE llama4rec_request_seconds histogram\n"));
 }
 

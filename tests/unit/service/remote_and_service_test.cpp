@@ -2,6 +2,7 @@
 #include <httplib.h>
 
 #include <cmath>
+#include <future>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -9,6 +10,7 @@
 #include <llama4rec/error.h>
 #include <nlohmann/json.hpp>
 
+#include "core/text.h"
 #include "llm/embedded_llm.h"
 #include "llm/remote/remote_llm.h"
 #include "service/llm_service.h"
@@ -136,6 +138,82 @@ TEST_F(RemoteAndService, SampledTextFollowsTheSeed) {
       {.prompt = {{"liked: "}}, .maximum_tokens = 12, .sampling = {.temperature = 1.5, .seed = 3}}};
   EXPECT_EQ(sample(3), model_->complete(asked, {})[0].text);
   EXPECT_NE(sample(3), sample(4));
+}
+
+TEST_F(RemoteAndService, TokensAndLogProbabilitiesAreTheSameWholeAndStreamed) {
+  const auto prompt = model_->encode({{"liked: "}});
+  const auto expected = model_->generate(prompt, 12);
+  httplib::Client client("127.0.0.1", service_.port());
+  for (const char* asked : {R"("liked: ")", "tokens"}) {
+    const auto given = std::string(asked) == "tokens" ? nlohmann::json(prompt).dump() : std::string(asked);
+    for (const bool stream : {false, true}) {
+      const auto body = fmt::format(
+          R"({{"model": "tiny", "prompt": {}, "max_tokens": 12, "logprobs": 0, "stream": {}}})", given, stream);
+      const auto result = client.Post("/v1/completions", body, "application/json");
+      ASSERT_EQ(result->status, 200) << result->body;
+      std::vector<double> found;
+      std::string text;
+      for (auto line : text::split(result->body, "\n\n")) {
+        if (line.starts_with("data: ")) line.remove_prefix(6);
+        if (line.empty() || line == "[DONE]") continue;
+        const auto choice = nlohmann::json::parse(line)["choices"][0];
+        text += choice["text"].get<std::string>();
+        if (choice["logprobs"].is_null()) continue;
+        for (const auto& value : choice["logprobs"]["token_logprobs"]) found.push_back(value.get<double>());
+      }
+      EXPECT_EQ(text, expected.text);
+      EXPECT_EQ(found, expected.log_probabilities) << "bit by bit: JSON carries doubles whole";
+    }
+  }
+}
+
+TEST_F(RemoteAndService, ManyStreamsAtATimeAreTheAnswersOfEachAlone) {
+  std::vector<std::future<std::string>> answers;
+  const auto body = [](std::size_t i, bool stream) {
+    return fmt::format(
+        R"({{"model": "tiny", "prompt": "liked: {}; ", "max_tokens": 40, "temperature": {}, "seed": {}, "stream": {}}})",
+        llm::testing::titles()[i % 5], i % 2, i, stream);
+  };
+  const auto ask = [&](std::size_t i, bool stream) {
+    httplib::Client client("127.0.0.1", service_.port());
+    const auto result = client.Post("/v1/completions", body(i, stream), "application/json");
+    std::string text;
+    for (auto line : text::split(result->body, "\n\n")) {
+      if (line.starts_with("data: ")) line.remove_prefix(6);
+      if (!line.empty() && line != "[DONE]")
+        text += nlohmann::json::parse(line)["choices"][0]["text"].get<std::string>();
+    }
+    return text;
+  };
+  constexpr std::size_t kStreams = 12;
+  for (std::size_t i = 0; i < kStreams; ++i) answers.push_back(std::async(std::launch::async, ask, i, true));
+  std::vector<std::string> found;
+  for (auto& answer : answers) found.push_back(answer.get());
+  for (std::size_t i = 0; i < kStreams; ++i) EXPECT_EQ(found[i], ask(i, false)) << i;
+}
+
+/// As a model on a GPU is served.
+TEST_F(RemoteAndService, ServedInTurnsTheAnswersAreTheSame) {
+  const auto in_turns = serve_in_turns(*model_);
+  const auto prompt = model_->encode({{"liked: "}});
+  const CompletionRequest text{.prompt = {}, .maximum_tokens = 12};
+  const auto asked = requests(true);
+  const auto first = in_turns->begin(text, prompt);
+  const auto cancelled = in_turns->begin(text, prompt);
+  const auto choice = in_turns->begin(asked[0], model_->encode(asked[0].prompt));
+  in_turns->cancel(cancelled);
+  EXPECT_THROW((void)in_turns->begin({.prompt = {}, .maximum_tokens = 1000}, prompt), UsageError);
+  EXPECT_THROW((void)in_turns->begin(text, std::vector<std::int32_t>{100000}), UsageError);
+  auto news = in_turns->step();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_EQ(news[0].request, choice);
+  EXPECT_EQ(news[0].answer->order, model_->complete(asked, {})[0].order);
+  news = in_turns->step();
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_EQ(news[0].request, first);
+  EXPECT_EQ(news[0].tokens, model_->generate(prompt, 12).tokens);
+  EXPECT_EQ(news[0].answer->answer_tokens, 12);
+  EXPECT_TRUE(in_turns->step().empty());
 }
 
 TEST_F(RemoteAndService, TheFingerprintIsThatOfTheWeights) {
