@@ -11,6 +11,7 @@ void add_llm_command(CLI::App& program, Context& context) {
   add_llm_generate_command(*group, context);
   add_llm_score_command(*group, context);
   add_llm_serve_command(*group, context);
+  add_llm_bench_command(*group, context);
 }
 
 }  // namespace llama4rec::apps

@@ -77,6 +77,15 @@ long long physical_memory() {
   return static_cast<long long>(sysconf(_SC_PHYS_PAGES)) * static_cast<long long>(sysconf(_SC_PAGESIZE));
 }
 
+long long available_memory() {
+  const std::string description = read_system_file("/proc/meminfo");
+  for (const auto line : text::split(description, "\n")) {  // "MemAvailable:   12345 kB"
+    constexpr std::string_view kName = "MemAvailable:";
+    if (line.starts_with(kName)) return 1024 * std::atoll(std::string(line.substr(kName.size())).c_str());
+  }
+  return physical_memory();
+}
+
 void choose_blas_kernel(char** arguments) {
   std::string wanted = environment(kCoreTypeChoice);
   if (wanted.empty()) wanted = best_core_type();

@@ -11,6 +11,8 @@ int available_cpus();
 std::string cpu_name();
 /// Physical memory in bytes.
 long long physical_memory();
+/// Bytes that a program may take without others being paged out, as the system estimates; physical_memory() where it does not.
+long long available_memory();
 
 /// Must run first in main(). OpenBLAS chooses its kernel when it is loaded and, in the versions around, does not know newer
 /// processors; where this CPU has AVX-512 the program restarts itself once with OPENBLAS_CORETYPE=SkylakeX (up to twice the

@@ -29,6 +29,16 @@ for await (const chunk of stream) {
 assert.equal(streamed, chat.choices[0].message.content, 'a stream is the same answer');
 assert.equal(usage.completion_tokens, chat.usage.completion_tokens);
 
+const told = [];
+const watched = await client.chat.completions.create({
+  model, messages: question, max_tokens: 8, temperature: 0, stream: true, logprobs: true,
+});
+for await (const chunk of watched) told.push(...(chunk.choices[0]?.logprobs?.content ?? []));
+assert.deepEqual(told, chat.choices[0].logprobs.content, 'a stream tells the same tokens and log-probabilities');
+
+const sampled = () => client.chat.completions.create({ model, messages: question, max_tokens: 8, temperature: 1.5, seed: 4, logprobs: true });
+assert.deepEqual((await sampled()).choices, (await sampled()).choices, 'a seed gives the same answer again');
+
 const plain = await client.completions.create({ model, prompt: 'liked: ', max_tokens: 8, temperature: 0 });
 assert.equal(plain.choices[0].text, chat.choices[0].message.content, 'both ways ask the same');
 

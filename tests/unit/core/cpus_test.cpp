@@ -115,6 +115,8 @@ TEST(BlasKernelTest, NothingHappensWhereTheKernelIsSetAlready) {
 TEST(CpusTest, TheMachineIsDescribed) {
   EXPECT_FALSE(cpu_name().empty());
   EXPECT_GT(physical_memory(), 1LL << 26);
+  EXPECT_GT(available_memory(), 0);
+  EXPECT_LE(available_memory(), physical_memory());
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST_F(CheckpointFolder, IsDescribedAsTheLoadedModelIs) {
 }
 
 TEST_F(CheckpointFolder, HasANameHoweverItsPathIsWritten) {
-  for (const char* path : {"model/", "model/.", "other/../model"}) {
+  for (const char* path : {"model/", "model/.", "./model"}) {
     EXPECT_EQ(describe_checkpoint(folder_ / path).name, "model") << path;
   }
 }

@@ -1,0 +1,21 @@
+#include "core/process_memory.h"
+
+#include <fstream>
+#include <string>
+
+namespace llama4rec {
+
+std::int64_t peak_resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+  }
+  return 0;
+}
+
+void restart_peak_resident() {
+  std::ofstream control("/proc/self/clear_refs");
+  control << "5";
+}
+
+}  // namespace llama4rec
