@@ -20,6 +20,8 @@
 #include "llm/embedded_llm.h"
 #include "llm/engine/engine.h"
 #include "llm/gradient_step.h"
+#include "llm/parallel/parameter_units.h"
+#include "llm/parallel/world.h"
 #include "tensor/runtime.h"
 
 namespace llama4rec::llm {
@@ -66,7 +68,9 @@ void measure_reading(const Shape& shape, const Transformer& transformer, Precisi
 /// Forward, backward and AdamW over 8 examples of 512 tokens, all learned or only the last 64.
 void measure_training(const Shape& shape, double peak) {
   const Transformer model(shape.config, 1, torch::kCPU);
-  AdamW optimiser(model.parameters(), 0.01);
+  const World alone;
+  ParameterUnits units(training_units(model, nullptr), alone, ZeroStage::kNothing);
+  AdamW optimiser(units.own_parts(), 0.01);
   RandomStream random(3, "benchmark.training");
   for (const std::int64_t learned : {512, 64}) {
     std::vector<TrainingExample> examples(8);
@@ -80,9 +84,10 @@ void measure_training(const Shape& shape, double peak) {
     }
     for (const bool mixed : {true, false}) {
       if (mixed && !has_bfloat16()) continue;
+      GradientStep step(model, nullptr, units, alone, {.mixed_precision = mixed});
       const double seconds = best_of(3, [&] {
-        (void)accumulate_gradients(model, optimiser.parameters(), examples, places, 1, mixed);
-        (void)optimiser.clip(1);
+        (void)step.compute(examples, places, 1);
+        (void)optimiser.squared_norm();
         optimiser.step(1e-4);
       });
       // Three times the forward pass; the head only where it is asked.

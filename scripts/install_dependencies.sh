@@ -21,6 +21,7 @@ pkg-config             | finds libraries without a CMake package (cpp-httplib, f
 ccache                 | a second build takes seconds | ccache
 mold                   | links in a tenth of the time | mold
 libtorch-dev           | tensors, autograd, GPU, collectives
+libgloo-dev            | headers of what libtorch lets several processes speak through
 libopenblas0-openmp    | matrix products; the pthread build would fight OpenMP for the cores
 libyaml-cpp-dev        | configuration files
 libcli11-dev           | the command line

@@ -8,6 +8,7 @@ void add_llm_command(CLI::App& program, Context& context) {
   group->require_subcommand(1);
   add_llm_init_command(*group, context);
   add_llm_tune_command(*group, context);
+  add_llm_merge_command(*group, context);
   add_llm_generate_command(*group, context);
   add_llm_score_command(*group, context);
   add_llm_serve_command(*group, context);

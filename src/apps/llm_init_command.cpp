@@ -38,7 +38,7 @@ void initialise(Context& context, const InitFlags& flags) {
       llm::EmbeddedLlm::create(folder / "tokenizer.model", options, seed, tensor::parse_device(runtime.device));
   const auto summary = train_with_progress(
       *model, [&](std::int64_t) { return texts; }, configuration.read<llm::PretrainingOptions>(), seed, folder);
-  report_training(context, *model, summary, flags.out);
+  report_training(context, *model, summary, flags.out, {});
 }
 
 }  // namespace

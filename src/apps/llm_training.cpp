@@ -5,25 +5,45 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
+#include "core/process_memory.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "llm/training_state.h"
+#include "tensor/torch.h"
 
 namespace llama4rec::apps {
 namespace {
 
 constexpr const char* kTrainingState = "training.safetensors";
 
+/// The largest resident set of every process.
+std::vector<std::int64_t> peak_memory(const llm::World& world) {
+  auto bytes = torch::zeros({world.size()}, torch::kFloat64);
+  bytes[world.rank()] = static_cast<double>(peak_resident_bytes());
+  world.sum(bytes);
+  std::vector<std::int64_t> peaks;
+  for (std::int64_t rank = 0; rank < world.size(); ++rank) {
+    peaks.push_back(static_cast<std::int64_t>(bytes[rank].item<double>()));
+  }
+  return peaks;
+}
+
+/// How many numbers stand in the last of a list, for a line of text.
+std::string last_of(const std::vector<double>& values) {
+  return values.empty() ? "none" : fmt::format("{:.4f}", values.back());
+}
+
 }  // namespace
 
 llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::TrainingSource& source,
                                          const llm::TrainingOptions& options, std::uint64_t seed,
-                                         const std::filesystem::path& folder) {
-  if (options.epochs == 0) throw UsageError("tuning.epochs is 0: there is nothing to learn");
+                                         const std::filesystem::path& folder, llm::TrainingHooks hooks) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
+  hooks.checkpoint = folder / kTrainingState;
+  if (hooks.world != nullptr && !hooks.world->leads()) return model.train(source, options, seed, hooks);
   Progress progress("training", options.epochs, "epochs");
-  llm::TrainingHooks hooks{.checkpoint = folder / kTrainingState};
   hooks.on_step = [&](const llm::TrainingStep& step) {
     progress.set(step.epoch);
     progress.note(fmt::format("step {} of {}, loss {:.3f}, {} tokens/s", step.step, step.steps, step.loss,
@@ -35,9 +55,19 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
 }
 
 void report_training(const Context& context, const llm::EmbeddedLlm& model, const llm::TrainingSummary& summary,
-                     const std::string& folder) {
-  model.save(folder);
-  std::filesystem::remove(std::filesystem::path(folder) / kTrainingState);
+                     const std::string& folder, const llm::World& world) {
+  const auto peaks = peak_memory(world);
+  if (!world.leads()) {
+    world.meet();  // the model is saved
+    return;
+  }
+  if (model.adapted()) {
+    model.save_adapters(folder);
+  } else {
+    model.save(folder);
+  }
+  llm::remove_training_state(std::filesystem::path(folder) / kTrainingState);
+  world.meet();
   const double rate = summary.seconds > 0 ? static_cast<double>(summary.tokens) / summary.seconds : 0;
   if (context.json) {
     Context::print_json({{"model", folder},
@@ -46,15 +76,22 @@ void report_training(const Context& context, const llm::EmbeddedLlm& model, cons
                          {"epochs", summary.losses.size()},
                          {"steps", summary.steps},
                          {"losses", summary.losses},
+                         {"validation_losses", summary.validation_losses},
                          {"tokens", summary.tokens},
                          {"learned_tokens", summary.learned_tokens},
                          {"seconds", summary.seconds},
-                         {"tokens_per_second", rate}});
+                         {"tokens_per_second", rate},
+                         {"processes", world.size()},
+                         {"peak_resident_bytes", peaks}});
     return;
   }
-  std::cout << fmt::format("{}: {} parameters, {} epochs, {} steps, loss {:.4f}, {:.1f} s, {} tokens/s\n", folder,
-                           text::with_thousands(model.parameters()), summary.losses.size(), summary.steps,
-                           summary.losses.back(), summary.seconds, text::with_thousands(static_cast<long long>(rate)));
+  std::cout << fmt::format("{}: {} parameters{}, {} epochs, {} steps, loss {}, {:.1f} s, {} tokens/s\n", folder,
+                           text::with_thousands(model.parameters()), model.adapted() ? " beside adapters" : "",
+                           summary.losses.size(), summary.steps, last_of(summary.losses), summary.seconds,
+                           text::with_thousands(static_cast<long long>(rate)));
+  if (!summary.validation_losses.empty()) {
+    std::cout << fmt::format("validation loss {} after the last epoch\n", last_of(summary.validation_losses));
+  }
 }
 
 }  // namespace llama4rec::apps

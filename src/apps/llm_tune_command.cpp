@@ -1,11 +1,19 @@
 // `llm tune`: instruction tuning of a model folder.
 #include <memory>
+#include <optional>
 #include <string>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
 
 #include "apps/llm_commands.h"
 #include "apps/llm_text.h"
 #include "apps/llm_training.h"
+#include "core/process_memory.h"
 #include "llm/embedded_llm.h"
+#include "llm/parallel/distributed_options.h"
+#include "llm/parallel/placement.h"
+#include "llm/parallel/world.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::apps {
@@ -14,20 +22,34 @@ namespace {
 struct TuneFlags {
   std::string model;
   std::string data;
+  std::string validation;
   std::string out;
   std::string config;
 };
 
+/// The GPU of this process, where a machine has several of both.
+torch::Device device_of(const RuntimeOptions& runtime, const std::optional<llm::Placement>& placement) {
+  if (placement && runtime.device == "cuda") return tensor::parse_device(fmt::format("cuda:{}", placement->local_rank));
+  return tensor::parse_device(runtime.device);
+}
+
 void tune(Context& context, const TuneFlags& flags) {
   const auto configuration = context.load_configuration(flags.config);
   const auto runtime = configuration.read<RuntimeOptions>();
+  const auto distributed = configuration.read<llm::DistributedOptions>();
+  const auto options = configuration.read<llm::TuningOptions>();
+  if (options.epochs == 0) throw UsageError("tuning.epochs is 0: there is nothing to do");
   const auto texts = read_instructions(flags.data);
-  const auto model =
-      llm::EmbeddedLlm::load(flags.model, tensor::parse_device(runtime.device), configuration.read<llm::ChatOptions>());
+  const auto placement = llm::placement_from_environment();
+  const auto device = device_of(runtime, placement);
+  const auto world = placement ? llm::World(*placement, device, distributed.timeout_seconds) : llm::World();
+  const auto model = llm::EmbeddedLlm::load(flags.model, device, configuration.read<llm::ChatOptions>());
+  llm::TrainingHooks hooks{.world = &world, .zero_stage = static_cast<int>(distributed.zero_stage)};
+  if (!flags.validation.empty()) hooks.validation = read_instructions(flags.validation);
+  restart_peak_resident();
   const auto summary = train_with_progress(
-      *model, [&](std::int64_t) { return texts; }, configuration.read<llm::TuningOptions>(),
-      static_cast<std::uint64_t>(runtime.seed), flags.out);
-  report_training(context, *model, summary, flags.out);
+      *model, [&](std::int64_t) { return texts; }, options, static_cast<std::uint64_t>(runtime.seed), flags.out, hooks);
+  report_training(context, *model, summary, flags.out, world);
 }
 
 }  // namespace
@@ -38,6 +60,8 @@ void add_llm_tune_command(CLI::App& group, Context& context) {
   command->add_option("--model", flags->model, "The model's folder")->required()->type_name("DIR");
   command->add_option("--data", flags->data, "JSON lines with instruction, input and output")
       ->required()
+      ->type_name("FILE");
+  command->add_option("--validation", flags->validation, "Instructions whose loss is measured after every epoch")
       ->type_name("FILE");
   command->add_option("--out", flags->out, "The folder to write")->required()->type_name("DIR");
   command->add_option("--config", flags->config, "A YAML file to overlay")->type_name("FILE");

@@ -6,6 +6,7 @@
 #include "llm/chat_template.h"
 #include "llm/embedded_llm.h"
 #include "llm/engine/engine_options.h"
+#include "llm/parallel/distributed_options.h"
 #include "llm/remote/remote_options.h"
 #include "pipeline/run_options.h"
 #include "prompts/instruction_fold.h"
@@ -29,6 +30,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<llm::EngineOptions>();
   table->add<llm::PretrainingOptions>();
   table->add<llm::TuningOptions>();
+  table->add<llm::DistributedOptions>();
   table->add<llm::RemoteOptions>();
   table->add<pipeline::RunOptions>();
   table->add<prompts::FoldOptions>();

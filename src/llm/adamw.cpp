@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "llm/adamw_kernel.h"
 #include "llm/simd_math.h"
@@ -15,23 +16,23 @@ constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.99;
 constexpr double kEpsilon = 1e-8;
 
-}  // namespace
-
-AdamW::AdamW(Parameters parameters, double weight_decay)
-    : parameters_(std::move(parameters)), chunks_(chunks_of(parameters_)), weight_decay_(weight_decay) {
-  for (const auto& [name, parameter] : parameters_) {
-    first_moments.push_back(torch::zeros_like(parameter.detach()));
-    second_moments.push_back(torch::zeros_like(parameter.detach()));
-  }
+std::vector<std::int64_t> counts_of(const std::vector<OptimisedPart>& parts) {
+  std::vector<std::int64_t> counts;
+  for (const auto& part : parts) counts.push_back(part.weight.numel());
+  return counts;
 }
 
-bool AdamW::on_cpu() const { return parameters_.empty() || parameters_.front().second.is_cpu(); }
+}  // namespace
+
+AdamW::AdamW(std::vector<OptimisedPart> parts, double weight_decay)
+    : parts_(std::move(parts)), chunks_(chunks_of(counts_of(parts_))), weight_decay_(weight_decay) {}
 
 double AdamW::squared_norm() const {
+  const torch::NoGradGuard no_grad;
   if (!on_cpu()) {
     double squares = 0;
-    for (const auto& [name, parameter] : parameters_) {
-      const auto flat = parameter.grad().reshape({-1});
+    for (const auto& part : parts_) {
+      const auto flat = part.gradient.reshape({-1});
       squares += torch::dot(flat, flat).item<double>();
     }
     return squares;
@@ -41,24 +42,16 @@ double AdamW::squared_norm() const {
   at::parallel_for(0, static_cast<std::int64_t>(chunks_.size()), 4, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       const auto& chunk = chunks_[i];
-      const float* gradient = parameters_[chunk.parameter].second.grad().data_ptr<float>() + chunk.begin;
+      const float* gradient = parts_[chunk.parameter].gradient.data_ptr<float>() + chunk.begin;
       squares[i] = static_cast<double>(simd::dot(gradient, gradient, chunk.end - chunk.begin));
     }
   });
   return std::accumulate(squares.begin(), squares.end(), 0.0);
 }
 
-double AdamW::clip(double limit) {
+void AdamW::scale_gradients(double factor) {
   const torch::NoGradGuard no_grad;
-  for (auto& [name, parameter] : parameters_) {
-    if (!parameter.grad().defined()) parameter.mutable_grad() = torch::zeros_like(parameter);
-    if (!parameter.grad().is_contiguous()) parameter.mutable_grad() = parameter.grad().contiguous();
-  }
-  const double norm = std::sqrt(squared_norm());
-  if (limit > 0 && norm > limit) {
-    for (const auto& [name, parameter] : parameters_) parameter.grad().mul_(limit / norm);
-  }
-  return norm;
+  for (auto& part : parts_) part.gradient.mul_(factor);
 }
 
 void AdamW::step(double learning_rate) {
@@ -66,36 +59,33 @@ void AdamW::step(double learning_rate) {
   ++steps;
   const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps));
   const double correction2 = std::sqrt(1 - std::pow(kBeta2, static_cast<double>(steps)));
-  const auto decayed = [&](const torch::Tensor& parameter) { return parameter.dim() > 1 ? weight_decay_ : 0.0; };
+  const auto decay = [&](const OptimisedPart& part) { return part.decayed ? weight_decay_ : 0.0; };
   if (on_cpu()) {
     at::parallel_for(0, static_cast<std::int64_t>(chunks_.size()), 4, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
         const auto& chunk = chunks_[i];
-        const auto& parameter = parameters_[chunk.parameter].second;
+        const auto& part = parts_[chunk.parameter];
         const AdamWStep step{.beta1 = static_cast<float>(kBeta1),
                              .beta2 = static_cast<float>(kBeta2),
                              .epsilon = static_cast<float>(kEpsilon),
-                             .keep = static_cast<float>(1 - learning_rate * decayed(parameter)),
+                             .keep = static_cast<float>(1 - learning_rate * decay(part)),
                              .rate = static_cast<float>(learning_rate / correction1),
                              .second_correction = static_cast<float>(correction2)};
-        adamw_step(step, parameter.grad().data_ptr<float>() + chunk.begin,
-                   first_moments[chunk.parameter].data_ptr<float>() + chunk.begin,
-                   second_moments[chunk.parameter].data_ptr<float>() + chunk.begin,
-                   parameter.data_ptr<float>() + chunk.begin, chunk.end - chunk.begin);
+        adamw_step(step, part.gradient.data_ptr<float>() + chunk.begin,
+                   part.first_moment.data_ptr<float>() + chunk.begin,
+                   part.second_moment.data_ptr<float>() + chunk.begin, part.weight.data_ptr<float>() + chunk.begin,
+                   chunk.end - chunk.begin);
       }
     });
-  } else {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      auto& parameter = parameters_[i].second;
-      const auto gradient = parameter.grad();
-      first_moments[i].mul_(kBeta1).add_(gradient, 1 - kBeta1);
-      second_moments[i].mul_(kBeta2).addcmul_(gradient, gradient, 1 - kBeta2);
-      parameter.mul_(1 - learning_rate * decayed(parameter));
-      const auto denominator = second_moments[i].sqrt().div_(correction2).add_(kEpsilon);
-      parameter.addcdiv_(first_moments[i], denominator, -learning_rate / correction1);
-    }
+    return;
   }
-  for (auto& [name, parameter] : parameters_) parameter.mutable_grad() = torch::Tensor();
+  for (auto& part : parts_) {
+    part.first_moment.mul_(kBeta1).add_(part.gradient, 1 - kBeta1);
+    part.second_moment.mul_(kBeta2).addcmul_(part.gradient, part.gradient, 1 - kBeta2);
+    part.weight.mul_(1 - learning_rate * decay(part));
+    const auto denominator = part.second_moment.sqrt().div_(correction2).add_(kEpsilon);
+    part.weight.addcdiv_(part.first_moment, denominator, -learning_rate / correction1);
+  }
 }
 
 }  // namespace llama4rec::llm

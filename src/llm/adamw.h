@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "llm/parameter_chunks.h"
@@ -11,29 +10,33 @@
 
 namespace llama4rec::llm {
 
+/// A parameter, or a part of one, with what its optimisation needs; all contiguous, of one shape.
+struct OptimisedPart {
+  std::string name;
+  torch::Tensor weight;
+  torch::Tensor gradient;
+  torch::Tensor first_moment;
+  torch::Tensor second_moment;
+  bool decayed = false;  ///< a matrix
+};
+
 class AdamW {
  public:
-  using Parameters = std::vector<std::pair<std::string, torch::Tensor>>;
+  AdamW(std::vector<OptimisedPart> parts, double weight_decay);
 
-  explicit AdamW(Parameters parameters, double weight_decay);
-
-  /// Norm of all gradients together; scales them down to `limit` where they exceed it (0 = no limit).
-  double clip(double limit);
-  /// One step with the gradients at hand, which it forgets afterwards. `clip` comes first: it fills in gradients that are missing.
+  /// Of the gradients of all parts together.
+  [[nodiscard]] double squared_norm() const;
+  void scale_gradients(double factor);
+  /// One step with the gradients at hand.
   void step(double learning_rate);
 
-  /// Steps done; with first and second moments (in the parameters' order) all of the state.
+  /// Steps done; with the moments all of the state.
   std::int64_t steps = 0;
-  std::vector<torch::Tensor> first_moments;
-  std::vector<torch::Tensor> second_moments;
-  [[nodiscard]] const Parameters& parameters() const { return parameters_; }
 
  private:
-  [[nodiscard]] bool on_cpu() const;
-  /// Of all gradients together.
-  [[nodiscard]] double squared_norm() const;
+  [[nodiscard]] bool on_cpu() const { return parts_.empty() || parts_.front().weight.is_cpu(); }
 
-  Parameters parameters_;
+  std::vector<OptimisedPart> parts_;
   std::vector<ParameterChunk> chunks_;
   double weight_decay_;
 };

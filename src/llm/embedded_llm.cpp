@@ -9,11 +9,14 @@
 #include "core/atomic_file.h"
 #include "core/digest.h"
 #include "core/interrupt.h"
+#include "core/random.h"
 #include "core/text.h"
 #include "llm/checkpoint.h"
 #include "llm/decoder.h"
 #include "llm/decoder_request.h"
 #include "llm/engine/engine.h"
+#include "llm/lora/adapter_files.h"
+#include "llm/parallel/world.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "llm/tokenizer_files.h"
 #include "llm/trainer.h"
@@ -56,7 +59,9 @@ struct EmbeddedLlm::State {
   Transformer transformer;
   mutable std::string fingerprint{};  ///< empty until asked for, and after training
   EngineOptions engine_options{};
-  std::unique_ptr<Engine> engine{};  ///< made when it is first asked; gone when the weights change
+  std::filesystem::path origin{};            ///< the checkpoint whose weights these were; empty: none, or adapted ones
+  std::unique_ptr<LoraAdapters> adapters{};  ///< of the last training, merged into the weights
+  std::unique_ptr<Engine> engine{};          ///< made when it is first asked; gone when the weights change
 };
 
 EmbeddedLlm::EmbeddedLlm(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -74,7 +79,21 @@ std::unique_ptr<EmbeddedLlm> EmbeddedLlm::create(const std::filesystem::path& to
 }
 
 std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& folder, const torch::Device& device,
-                                               const ChatOptions& chat) {
+                                               const ChatOptions& chat, const std::filesystem::path& base) {
+  if (is_adapter_folder(folder)) {
+    const auto adapter = read_adapter_config(folder);
+    const auto& origin = base.empty() ? adapter.base : base;
+    if (!std::filesystem::exists(origin / "config.json")) {
+      throw DataError({.file = (folder / "adapter_config.json").string()},
+                      fmt::format("the base model {} is not there (base_model_name_or_path)", origin.string()));
+    }
+    const bool asked = chat.chat_template != "saved" || !chat.system_text.empty();
+    auto model = load(origin, device, asked ? chat : adapter.chat);
+    read_adapters(folder, adapter, model->state_->transformer.config(), device).merge_into(model->state_->transformer);
+    model->state_->origin.clear();
+    return model;
+  }
+  if (!base.empty()) throw UsageError(folder.string() + " holds a whole model: no base belongs to it");
   auto config = read_checkpoint_config(folder);
   if (chat.chat_template != "saved") {
     config.chat_template = chat.chat_template;
@@ -87,12 +106,22 @@ std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& fold
   auto tokenizer = load_tokenizer(folder, config);
   config.end_tokens.assign(tokenizer->end_tokens().begin(), tokenizer->end_tokens().end());  // a template's comes first
   auto transformer = read_checkpoint(folder, config, device);
-  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(
-      std::make_unique<State>(State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer)})));
+  auto state = std::make_unique<State>(
+      State{.tokenizer = std::move(tokenizer), .transformer = std::move(transformer), .origin = folder});
+  return std::unique_ptr<EmbeddedLlm>(new EmbeddedLlm(std::move(state)));
 }
 
 void EmbeddedLlm::save(const std::filesystem::path& folder) const {
   write_checkpoint(folder, state_->transformer, *state_->tokenizer);
+}
+
+bool EmbeddedLlm::adapted() const { return state_->adapters != nullptr && !state_->origin.empty(); }
+
+void EmbeddedLlm::save_adapters(const std::filesystem::path& folder) const {
+  if (!adapted()) throw UsageError("there are no adapters beside a checkpoint to save");
+  const auto& config = state_->transformer.config();
+  write_adapters(folder, *state_->adapters, state_->origin,
+                 {.chat_template = config.chat_template, .system_text = config.system_text});
 }
 
 TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
@@ -103,7 +132,18 @@ TrainingSummary EmbeddedLlm::train(const TrainingSource& source, const TrainingO
     state_->engine.reset();
   };
   forget();
-  auto summary = train_model(state_->transformer, *state_->tokenizer, start, source, options, seed, hooks);
+  // Weights that change, or that adapters have changed before, are no longer those of a checkpoint.
+  if (options.method != "lora" || state_->adapters) state_->origin.clear();
+  state_->adapters.reset();
+  if (options.method == "lora") {
+    state_->adapters = std::make_unique<LoraAdapters>(state_->transformer.config(), options.lora,
+                                                      derived_seed(seed, "lora"), state_->transformer.device());
+  }
+  auto summary =
+      train_model(state_->transformer, state_->adapters.get(), *state_->tokenizer, start, source, options, seed, hooks);
+  if (state_->adapters && (hooks.world == nullptr || hooks.world->leads())) {
+    state_->adapters->merge_into(state_->transformer);
+  }
   forget();  // whoever watched may have asked
   return summary;
 }

@@ -16,11 +16,14 @@
 #include "llm/answer_progress.h"
 #include "llm/chat_template.h"
 #include "llm/engine/engine_options.h"
+#include "llm/lora/lora_options.h"
 #include "llm/model_options.h"
 #include "llm/training_text.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
+
+class World;
 
 /// How a training run goes; declared twice, with the prefixes "pretraining." and "tuning.".
 struct TrainingOptions {
@@ -35,6 +38,11 @@ struct TrainingOptions {
   double clip_norm = 1.0;
   /// "float32", "bfloat16" (products; weights and sums stay float32), or "auto": bfloat16 where the CPU has it.
   std::string precision = "auto";
+  std::int64_t accumulation = 1;          ///< parts that a step is computed in, one after the other
+  bool activation_checkpointing = false;  ///< computes each block again for its backward pass
+  double checkpoint_seconds = 60;         ///< how often the state is kept; where writing takes long, less often
+  std::string method = "full";            ///< "full" or "lora"
+  LoraOptions lora;
 };
 struct PretrainingOptions : TrainingOptions {
   void declare(config::OptionVisitor& visit);
@@ -66,10 +74,12 @@ struct TrainingSummary {
 /// Where and how a training run keeps itself resumable and is watched.
 struct TrainingHooks {
   std::function<void(const TrainingStep&)> on_step;
-  /// Where not empty: the state (weights, optimiser, position) is kept here after every epoch and an interrupted run goes
-  /// on from it; the caller removes it when the model is saved. Losses and weights equal the uninterrupted run's bit by bit on the same machine and threads.
+  /// Where not empty: the state (weights, optimiser, position) is kept here and an interrupted run goes on from it; the caller removes it when the model is saved. Losses and weights equal the uninterrupted run's bit by bit on the same machine and threads.
   std::filesystem::path checkpoint;
   std::vector<TrainingText> validation;
+  /// Several processes that train one model, each with the same calls; none: this one alone. Sharing out (parameter_units.h): 0 to 3.
+  const World* world = nullptr;
+  int zero_stage = 0;
 };
 
 /// A continuation.
@@ -93,17 +103,23 @@ class EmbeddedLlm : public LanguageModel {
   /// Fresh weights from the seed, over the tokeniser in `tokenizer_file`.
   static std::unique_ptr<EmbeddedLlm> create(const std::filesystem::path& tokenizer_file, const ModelOptions& options,
                                              std::uint64_t seed, const torch::Device& device);
-  /// Reads a folder that `save` wrote, or another checkpoint in the layout of Hugging Face (docs/checkpoints.md). DataError names what is
+  /// Reads a folder that `save` or `save_adapters` wrote, or another checkpoint or adapters in the layouts of Hugging Face
+  /// (docs/checkpoints.md); adapters are merged into their base, which `base` overrides. DataError names what is
   /// wrong; UsageError where the tokeniser lacks what the chat template needs.
   static std::unique_ptr<EmbeddedLlm> load(const std::filesystem::path& folder, const torch::Device& device,
-                                           const ChatOptions& chat = {});
+                                           const ChatOptions& chat = {}, const std::filesystem::path& base = {});
   ~EmbeddedLlm() override;
 
   /// Writes the folder; every file atomically, config.json last.
   void save(const std::filesystem::path& folder) const;
+  /// Whether the last training made adapters beside a checkpoint, so that they alone can be kept.
+  [[nodiscard]] bool adapted() const;
+  /// Writes the adapters in PEFT's layout; they name the checkpoint that was loaded.
+  void save_adapters(const std::filesystem::path& folder) const;
 
   /// Cross-entropy on the learned tokens with AdamW, warm-up and cosine. The seed decides order and dropout. A loss that is
-  /// not finite throws DataError with the step. Checks for interrupts at resumable points.
+  /// not finite throws DataError with the step. Checks for interrupts at resumable points. With adapters ("lora") these learn, and are merged
+  /// into the weights at the end.
   TrainingSummary train(const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
                         const TrainingHooks& hooks);
   /// Mean loss over the learned tokens, without dropout.

@@ -30,6 +30,7 @@ struct MixedLinear : Function<MixedLinear> {
     const auto rows = x.size(0);
     auto dx = torch::empty_like(x);
     copies.backward.multiply(dy.data_ptr<float>(), dy.size(1), rows, dx.data_ptr<float>(), dx.size(1), Into::kStore);
+    if (!context->needs_input_grad(1)) return {dx, Tensor(), Tensor()};  // a frozen weight
     auto dw = torch::zeros_like(saved[1]);
     add_gradient_product(dy.data_ptr<float>(), x.data_ptr<float>(), rows, dy.size(1), x.size(1), dw.data_ptr<float>());
     return {dx, dw, Tensor()};

@@ -21,6 +21,13 @@ void declare_training(TrainingOptions& options, const std::string& prefix, confi
                "Largest norm of the gradient; 0 = no limit.");
   visit.option(prefix + "precision", options.precision, config::one_of({"auto", "float32", "bfloat16"}),
                "Numbers of the products; weights and sums are float32. auto: bfloat16 where the CPU multiplies it.");
+  visit.option(prefix + "accumulation", options.accumulation, config::between(1, 100'000),
+               "Parts that a step is computed in, one after the other: less memory, the same gradients.");
+  visit.option(prefix + "activation_checkpointing", options.activation_checkpointing, config::anything(),
+               "Computes every block again for its backward pass: less memory, a third more work.");
+  visit.option(prefix + "checkpoint_seconds", options.checkpoint_seconds, config::between(0, 1e6),
+               "How often the state is kept from which a killed training goes on; a stop is kept at once. At most a "
+               "twentieth of the time is spent on it.");
 }
 
 }  // namespace
@@ -63,6 +70,9 @@ void TuningOptions::declare(config::OptionVisitor& visit) {
   visit.option("tuning.epochs", epochs, config::between(0, 100000),
                "Passes over the instructions; 0: a run's language model answers as it is, not tuned.");
   declare_training(*this, "tuning.", visit);
+  visit.option("tuning.method", method, config::one_of({"full", "lora"}),
+               "What learns: all weights, or low-rank adapters beside them.");
+  lora.declare(visit);
 }
 
 }  // namespace llama4rec::llm

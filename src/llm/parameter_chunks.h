@@ -3,11 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
-#include <utility>
 #include <vector>
-
-#include "tensor/torch.h"
 
 namespace llama4rec::llm {
 
@@ -18,13 +14,13 @@ struct ParameterChunk {
   std::int64_t end = 0;
 };
 
-inline std::vector<ParameterChunk> chunks_of(const std::vector<std::pair<std::string, torch::Tensor>>& parameters) {
+/// Of parameters with so many elements each.
+inline std::vector<ParameterChunk> chunks_of(const std::vector<std::int64_t>& counts) {
   constexpr std::int64_t kElements = 16384;
   std::vector<ParameterChunk> chunks;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const auto count = parameters[i].second.numel();
-    for (std::int64_t begin = 0; begin < count; begin += kElements) {
-      chunks.push_back({.parameter = i, .begin = begin, .end = std::min(count, begin + kElements)});
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    for (std::int64_t begin = 0; begin < counts[i]; begin += kElements) {
+      chunks.push_back({.parameter = i, .begin = begin, .end = std::min(counts[i], begin + kElements)});
     }
   }
   return chunks;

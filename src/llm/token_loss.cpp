@@ -56,16 +56,19 @@ double softmax_gradient(Tensor& logits, const Tensor& targets, float factor) {
   return total;
 }
 
+/// What gradients are for.
+enum class Learning { kNothing, kStates, kStatesAndHead };
+
 /// x [n, hidden], head [vocabulary, hidden], targets [n] -> mean loss. Both gradients are computed in the forward pass, where the
 /// probabilities of a block are at hand, and only scaled in the backward pass.
 struct TokenLoss : Function<TokenLoss> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets,
-                        bool learning, const MixedWeight* copies) {
+                        Learning learning, const MixedWeight* copies) {
     const auto rows = x.size(0);
     const auto block = block_rows(head.size(0));
     auto logits = torch::empty({std::min(block, rows), head.size(0)}, x.options());
-    auto dx = learning ? torch::empty_like(x) : Tensor();
-    auto dhead = learning ? torch::zeros_like(head) : Tensor();
+    auto dx = learning == Learning::kNothing ? Tensor() : torch::empty_like(x);
+    auto dhead = learning == Learning::kStatesAndHead ? torch::zeros_like(head) : Tensor();
     const auto transposed = head.t();
     double total = 0;
     for (std::int64_t begin = 0; begin < rows; begin += block) {
@@ -79,26 +82,28 @@ struct TokenLoss : Function<TokenLoss> {
                                  Into::kStore);
       }
       total += softmax_gradient(out, targets.narrow(0, begin, count), 1.0F / static_cast<float>(rows));
-      if (learning) {
-        auto target_rows = dx.narrow(0, begin, count);
-        if (copies == nullptr) {
-          torch::mm_out(target_rows, out, head);
-          dhead.addmm_(out.t(), part);
-        } else {
-          copies->backward.multiply(out.data_ptr<float>(), head.size(0), count, target_rows.data_ptr<float>(),
-                                    x.size(1), Into::kStore);
+      if (learning == Learning::kNothing) continue;
+      auto target_rows = dx.narrow(0, begin, count);
+      if (copies == nullptr) {
+        torch::mm_out(target_rows, out, head);
+        if (dhead.defined()) dhead.addmm_(out.t(), part);
+      } else {
+        copies->backward.multiply(out.data_ptr<float>(), head.size(0), count, target_rows.data_ptr<float>(), x.size(1),
+                                  Into::kStore);
+        if (dhead.defined()) {
           add_gradient_product(out.data_ptr<float>(), part.data_ptr<float>(), count, head.size(0), x.size(1),
                                dhead.data_ptr<float>());
         }
       }
     }
-    if (learning) context->save_for_backward({dx, dhead});
+    if (learning != Learning::kNothing) context->save_for_backward({dx, dhead});
     return torch::full({}, total / static_cast<double>(rows), x.options());
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    return {saved[0] * gradients[0], saved[1] * gradients[0], Tensor(), Tensor(), Tensor()};
+    const auto dhead = saved[1].defined() ? saved[1] * gradients[0] : Tensor();
+    return {saved[0] * gradients[0], dhead, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -124,7 +129,11 @@ Tensor log_sums(const Tensor& logits) {
 
 Tensor token_loss(const Tensor& x, const Tensor& head, const Tensor& targets, const MixedWeight* copies) {
   // Asked here: inside `apply` recording is off.
-  const bool learning = torch::GradMode::is_enabled() && (x.requires_grad() || head.requires_grad());
+  auto learning = Learning::kNothing;
+  if (torch::GradMode::is_enabled()) {
+    if (x.requires_grad()) learning = Learning::kStates;
+    if (head.requires_grad()) learning = Learning::kStatesAndHead;
+  }
   return TokenLoss::apply(x.contiguous(), head, targets, learning, copies);
 }
 

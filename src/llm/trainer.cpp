@@ -1,8 +1,10 @@
 #include "llm/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -15,6 +17,9 @@
 #include "llm/batching.h"
 #include "llm/engine/precision.h"
 #include "llm/gradient_step.h"
+#include "llm/lora/adapters.h"
+#include "llm/parallel/parameter_units.h"
+#include "llm/parallel/world.h"
 #include "llm/training_state.h"
 
 namespace llama4rec::llm {
@@ -40,10 +45,14 @@ std::string digest_of(const std::vector<TrainingText>& texts) {
 /// Identifies a run: a state of another one must not be taken for ours.
 std::string run_key(const ModelConfig& config, const std::string& start_key, const TrainingOptions& options,
                     std::uint64_t seed, const std::vector<TrainingText>& first_texts) {
-  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key, options.epochs,
-                            options.batch_tokens, options.learning_rate, options.minimum_learning_rate,
-                            options.warmup_steps, options.weight_decay, options.clip_norm,
-                            to_string(parse_precision(options.precision)), seed, digest_of(first_texts)));
+  const auto& lora = options.lora;
+  const auto method = options.method == "lora"
+                          ? fmt::format("lora {} {} {} {}", lora.rank, lora.alpha, lora.dropout, lora.targets)
+                          : options.method;
+  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key,
+                            options.epochs, options.batch_tokens, options.learning_rate, options.minimum_learning_rate,
+                            options.warmup_steps, options.weight_decay, options.clip_norm, options.accumulation,
+                            to_string(parse_precision(options.precision)), method, seed, digest_of(first_texts)));
 }
 
 /// The examples of an epoch, with what happened to them said once.
@@ -61,6 +70,177 @@ EncodedTexts examples_of(const std::vector<TrainingText>& texts, const Tokenizer
   return encoded;
 }
 
+/// One run of `train_model`.
+class TrainingRun {
+ public:
+  TrainingRun(Transformer& model, LoraAdapters* adapters, const Tokenizer& tokenizer, const TrainingSource& source,
+              const TrainingOptions& options, std::uint64_t seed, const TrainingHooks& hooks)
+      : model_(model),
+        tokenizer_(tokenizer),
+        source_(source),
+        options_(options),
+        seed_(seed),
+        hooks_(hooks),
+        world_(hooks.world == nullptr ? alone_ : *hooks.world),
+        units_(training_units(model, adapters), world_, static_cast<ZeroStage>(hooks.zero_stage)),
+        optimiser_(units_.own_parts(), options.weight_decay),
+        step_(model, adapters, units_, world_,
+              {.mixed_precision = model.device().is_cpu() && parse_precision(options.precision) == Precision::kBfloat16,
+               .activation_checkpointing = options.activation_checkpointing,
+               .accumulation = options.accumulation}) {}
+
+  TrainingSummary run(const std::string& start_key);
+
+ private:
+  [[nodiscard]] bool keeps_state() const { return !hooks_.checkpoint.empty(); }
+  void epoch();
+  void one_step(const EncodedTexts& encoded, std::span<const std::int64_t> places, std::int64_t steps);
+  /// After a step: what one process was asked for, all do.
+  void keep_state_where_due();
+  [[nodiscard]] bool state_is_due() const;
+  void write_state();
+  [[nodiscard]] double validation_loss();
+  [[noreturn]] void stopped(const std::string& where) const;
+  [[noreturn]] void lost(std::int64_t step, std::int64_t steps) const;
+
+  Transformer& model_;
+  const Tokenizer& tokenizer_;
+  const TrainingSource& source_;
+  const TrainingOptions& options_;
+  std::uint64_t seed_;
+  const TrainingHooks& hooks_;
+  World alone_;
+  const World& world_;
+  ParameterUnits units_;
+  AdamW optimiser_;
+  GradientStep step_;
+  std::string key_;  ///< of the state; needs the texts of epoch 0
+  TrainingPosition position_;
+  Clock::time_point counted_;   ///< until when `seconds` counts
+  Clock::time_point kept_;      ///< when the state was written
+  double writing_seconds_ = 0;  ///< how long that took
+  std::optional<EncodedTexts> validation_;
+};
+
+TrainingSummary TrainingRun::run(const std::string& start_key) {
+  const auto key_with = [&](const std::vector<TrainingText>& first_texts) {
+    return run_key(model_.config(), start_key, options_, seed_, first_texts);
+  };
+  if (keeps_state()) {
+    key_ = key_with(source_(0));
+    if (std::filesystem::exists(hooks_.checkpoint)) {
+      read_training_state(hooks_.checkpoint, key_, position_, optimiser_, units_);
+      units_.share_weights();
+      if (world_.leads()) {
+        log::info("training goes on at step {} of epoch {} of {}", position_.batch + 1, position_.epoch + 1,
+                  options_.epochs);
+      }
+    }
+    if (world_.size() > 1) world_.meet();  // nobody writes while somebody reads
+  }
+  counted_ = kept_ = Clock::now();
+  while (position_.epoch < options_.epochs) epoch();
+  units_.collect_weights();
+  return position_.summary;
+}
+
+void TrainingRun::epoch() {
+  const auto texts = source_(position_.epoch);
+  const bool tell = position_.epoch == 0 && position_.batch == 0 && world_.leads();
+  const auto encoded = examples_of(texts, tokenizer_, model_.config().context, tell);
+  const auto plan = plan_batches(encoded.examples, options_.batch_tokens, seed_, position_.epoch);
+  const auto steps = position_.summary.steps - position_.batch +
+                     (options_.epochs - position_.epoch) * static_cast<std::int64_t>(plan.size());
+  while (position_.batch < static_cast<std::int64_t>(plan.size())) {
+    one_step(encoded, plan[static_cast<std::size_t>(position_.batch)], steps);
+    ++position_.batch;
+    if (position_.batch < static_cast<std::int64_t>(plan.size())) keep_state_where_due();
+  }
+  auto& summary = position_.summary;
+  summary.learned_tokens += position_.learned;
+  summary.losses.push_back(position_.total_loss / static_cast<double>(position_.learned));
+  if (!hooks_.validation.empty()) summary.validation_losses.push_back(validation_loss());
+  position_ = {.epoch = position_.epoch + 1, .summary = std::move(summary)};
+  if (position_.epoch < options_.epochs) {
+    keep_state_where_due();
+  } else {
+    position_.summary.seconds += seconds_since(counted_);
+  }
+}
+
+void TrainingRun::one_step(const EncodedTexts& encoded, std::span<const std::int64_t> places, std::int64_t steps) {
+  const auto start = Clock::now();
+  auto& summary = position_.summary;
+  const auto step = ++summary.steps;
+  const auto done =
+      step_.compute(encoded.examples, places, derived_seed(seed_, "llm.step", {static_cast<std::uint64_t>(step)}));
+  const double loss = world_.sum(done.loss);
+  const double squares = optimiser_.squared_norm();
+  const double norm = std::sqrt(units_.parts_are_everything() ? squares : world_.sum(squares));
+  if (!std::isfinite(loss) || !std::isfinite(norm)) lost(step, steps);
+  if (options_.clip_norm > 0 && norm > options_.clip_norm) optimiser_.scale_gradients(options_.clip_norm / norm);
+  optimiser_.step(learning_rate(options_, step, steps));
+  units_.share_weights();
+  position_.total_loss += loss * static_cast<double>(done.learned);
+  position_.learned += done.learned;
+  summary.tokens += done.read;
+  if (hooks_.on_step) {
+    hooks_.on_step({.epoch = position_.epoch,
+                    .step = step,
+                    .steps = steps,
+                    .loss = loss,
+                    .tokens_per_second = static_cast<double>(done.read) / seconds_since(start)});
+  }
+}
+
+void TrainingRun::keep_state_where_due() {
+  // In one sum: 1 for a state that is due, a million for a stop.
+  constexpr double kStop = 1e6;
+  const double asked = world_.sum((state_is_due() ? 1.0 : 0.0) + (interrupt_requested() ? kStop : 0.0));
+  if (asked == 0) return;
+  if (keeps_state()) write_state();
+  if (asked >= kStop) stopped(fmt::format("training, step {} done", position_.summary.steps));
+}
+
+void TrainingRun::stopped(const std::string& where) const {
+  throw InterruptedError(
+      fmt::format("interrupted {}; the same command {}", where, keeps_state() ? "resumes" : "starts over"));
+}
+
+bool TrainingRun::state_is_due() const {
+  constexpr double kShareOfTime = 0.05;
+  return keeps_state() &&
+         seconds_since(kept_) >= std::max(options_.checkpoint_seconds, writing_seconds_ / kShareOfTime);
+}
+
+void TrainingRun::write_state() {
+  position_.summary.seconds += seconds_since(counted_);
+  counted_ = Clock::now();
+  write_training_state(hooks_.checkpoint, key_, position_, optimiser_, units_, world_);
+  kept_ = Clock::now();
+  writing_seconds_ = std::chrono::duration<double>(kept_ - counted_).count();
+}
+
+double TrainingRun::validation_loss() {
+  constexpr std::int64_t kBatchTokens = 8192;
+  if (!validation_) {
+    validation_ = encode_texts(hooks_.validation, tokenizer_, model_.config().context);
+    if (validation_->examples.empty()) throw DataError("the validation text has nothing learned to measure");
+  }
+  double total = 0;
+  for (const auto& places : plan_batches(validation_->examples, kBatchTokens, 0, 0)) {
+    total += step_.total_loss(validation_->examples, places);
+  }
+  return world_.sum(total) / static_cast<double>(validation_->learned_tokens);
+}
+
+void TrainingRun::lost(std::int64_t step, std::int64_t steps) const {
+  throw DataError(
+      fmt::format("the loss at step {} of {} (epoch {}) is not finite; lower the learning rate ({}) "
+                  "or clip_norm ({})",
+                  step, steps, position_.epoch + 1, options_.learning_rate, options_.clip_norm));
+}
+
 }  // namespace
 
 double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t steps) {
@@ -71,72 +251,10 @@ double learning_rate(const TrainingOptions& options, std::int64_t step, std::int
   return options.learning_rate * (options.minimum_learning_rate + (1 - options.minimum_learning_rate) * cosine);
 }
 
-TrainingSummary train_model(Transformer& model, const Tokenizer& tokenizer, const std::string& start_key,
-                            const TrainingSource& source, const TrainingOptions& options, std::uint64_t seed,
-                            const TrainingHooks& hooks) {
-  AdamW optimiser(model.parameters(), options.weight_decay);
-  const bool mixed_precision = model.device().is_cpu() && parse_precision(options.precision) == Precision::kBfloat16;
-  TrainingPosition position;
-  const auto key_with = [&](const std::vector<TrainingText>& first_texts) {
-    return run_key(model.config(), start_key, options, seed, first_texts);
-  };
-  std::string key;  // of the state; needs the texts of epoch 0
-  if (!hooks.checkpoint.empty() && std::filesystem::exists(hooks.checkpoint)) {
-    key = key_with(source(0));
-    read_training_state(hooks.checkpoint, key, position, optimiser);
-    log::info("training goes on after epoch {} of {}", position.next_epoch, options.epochs);
-  }
-  auto& summary = position.summary;
-  while (position.next_epoch < options.epochs) {
-    const auto start = Clock::now();
-    const auto epoch = position.next_epoch;
-    const auto texts = source(epoch);
-    if (epoch == 0 && key.empty() && !hooks.checkpoint.empty()) key = key_with(texts);
-    const auto encoded = examples_of(texts, tokenizer, model.config().context, epoch == 0);
-    const auto plan = plan_batches(encoded.examples, options.batch_tokens, seed, epoch);
-    const auto steps = summary.steps + (options.epochs - epoch) * static_cast<std::int64_t>(plan.size());
-    double total_loss = 0;
-    std::int64_t learned = 0;
-    for (const auto& places : plan) {
-      const auto step_start = Clock::now();
-      const auto step = ++summary.steps;
-      const auto done =
-          accumulate_gradients(model, optimiser.parameters(), encoded.examples, places,
-                               derived_seed(seed, "llm.step", {static_cast<std::uint64_t>(step)}), mixed_precision);
-      const double loss = done.loss;
-      const double norm = std::isfinite(loss) ? optimiser.clip(options.clip_norm) : loss;
-      if (!std::isfinite(loss) || !std::isfinite(norm)) {
-        throw DataError(
-            fmt::format("the loss at step {} of {} (epoch {}) is not finite; lower the learning rate ({}) "
-                        "or clip_norm ({})",
-                        step, steps, epoch + 1, options.learning_rate, options.clip_norm));
-      }
-      optimiser.step(learning_rate(options, step, steps));
-      total_loss += loss * static_cast<double>(done.learned);
-      learned += done.learned;
-      summary.tokens += done.read;
-      if (hooks.on_step) {
-        hooks.on_step({.epoch = epoch,
-                       .step = step,
-                       .steps = steps,
-                       .loss = loss,
-                       .tokens_per_second = static_cast<double>(done.read) / seconds_since(step_start)});
-      }
-      if (hooks.checkpoint.empty()) throw_if_interrupted("training");
-    }
-    summary.learned_tokens += learned;
-    summary.losses.push_back(total_loss / static_cast<double>(learned));
-    if (!hooks.validation.empty()) {
-      summary.validation_losses.push_back(evaluate_model(model, tokenizer, hooks.validation));
-    }
-    ++position.next_epoch;
-    summary.seconds += seconds_since(start);
-    if (!hooks.checkpoint.empty() && position.next_epoch < options.epochs) {
-      write_training_state(hooks.checkpoint, key, position, optimiser);
-      throw_if_interrupted(fmt::format("training, epoch {} of {} done", position.next_epoch, options.epochs));
-    }
-  }
-  return summary;
+TrainingSummary train_model(Transformer& model, LoraAdapters* adapters, const Tokenizer& tokenizer,
+                            const std::string& start_key, const TrainingSource& source, const TrainingOptions& options,
+                            std::uint64_t seed, const TrainingHooks& hooks) {
+  return TrainingRun(model, adapters, tokenizer, source, options, seed, hooks).run(start_key);
 }
 
 double evaluate_model(const Transformer& model, const Tokenizer& tokenizer, std::span<const TrainingText> texts) {

@@ -7,6 +7,7 @@
 
 #include "core/random.h"
 #include "llm/layers.h"
+#include "llm/lora/adapters.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -23,6 +24,11 @@ Tensor normal(std::int64_t rows, std::int64_t columns, double deviation, RandomS
 
 /// 0.02 as usual for wide models; narrow ones, whose sums have fewer terms, need more to start learning soon.
 double initial_deviation(std::int64_t hidden) { return std::max(0.02, 0.5 / std::sqrt(static_cast<double>(hidden))); }
+
+/// Of the place in the model: the embedding, then two branches of every block.
+std::uint64_t dropout_seed(std::uint64_t seed, std::uint64_t place) {
+  return derived_seed(seed, "llm.dropout", {place});
+}
 
 }  // namespace
 
@@ -81,53 +87,66 @@ Tensor Transformer::project(const Tensor& x, const BlockWeights& block) const {
                        block.query_key_value_bias);
 }
 
-Tensor Transformer::states(const Tensor& tokens, double dropout, std::uint64_t seed, const MixedWeights* mixed) const {
-  const auto batch = tokens.size(0);
-  const auto length = tokens.size(1);
-  std::uint64_t place = 0;
-  const auto next_seed = [&] { return derived_seed(seed, "llm.dropout", {place++}); };
-  auto x = torch::embedding(embedding_, tokens.reshape({-1}));
-  x = add_dropped(Tensor(), x, dropout, next_seed());
-  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-    const auto& block = blocks_[layer];
-    const auto product = [&](const Tensor& input, const Tensor& weight, MixedWeight MixedWeights::Block::*copies) {
-      return mixed == nullptr ? torch::linear(input, weight)
-                              : mixed_linear(input, weight, mixed->blocks[layer].*copies);
-    };
-    auto qkv = product(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value,
-                       &MixedWeights::Block::query_key_value);
-    if (block.query_key_value_bias.defined()) qkv = qkv + block.query_key_value_bias;
-    const auto attended = causal_attention(qkv, batch, length, layout_, rotary_);
-    x = add_dropped(x, product(attended, block.attention_output, &MixedWeights::Block::attention_output), dropout,
-                    next_seed());
-    const auto gate_up = product(rms_norm(x, block.feed_forward_norm, config_.norm_epsilon), block.gate_up,
-                                 &MixedWeights::Block::gate_up);
-    x = add_dropped(x, product(gated_activation(gate_up), block.down, &MixedWeights::Block::down), dropout,
-                    next_seed());
-  }
-  return x;
+Tensor Transformer::embedded(const Tensor& tokens, const TrainingPass& pass) const {
+  const auto x = torch::embedding(embedding_, tokens.reshape({-1}));
+  if (!pass.dropout_seed) return x;
+  return add_dropped(Tensor(), x, config_.dropout, dropout_seed(*pass.dropout_seed, 0));
+}
+
+Tensor Transformer::block_states(std::size_t layer, const Tensor& x, const SequenceShape& shape,
+                                 const TrainingPass& pass, const MixedBlock* mixed) const {
+  const auto& block = blocks_[layer];
+  const double dropout = pass.dropout_seed ? config_.dropout : 0.0;
+  const auto seed = [&](std::uint64_t branch) {
+    return dropout_seed(pass.dropout_seed.value_or(0), 1 + 2 * static_cast<std::uint64_t>(layer) + branch);
+  };
+  const auto product = [&](const Tensor& input, const Tensor& weight, MixedWeight MixedBlock::*copies,
+                           std::initializer_list<AdapterTarget> targets) {
+    const auto y = mixed == nullptr ? torch::linear(input, weight) : mixed_linear(input, weight, mixed->*copies);
+    if (pass.adapters == nullptr) return y;
+    std::optional<std::uint64_t> adapter_seed;
+    if (pass.dropout_seed) adapter_seed = derived_seed(*pass.dropout_seed, "lora", {static_cast<std::uint64_t>(layer)});
+    return pass.adapters->added(y, input, layer, targets, adapter_seed);
+  };
+  using enum AdapterTarget;
+  auto qkv = product(rms_norm(x, block.attention_norm, config_.norm_epsilon), block.query_key_value,
+                     &MixedBlock::query_key_value, {kQuery, kKey, kValue});
+  if (block.query_key_value_bias.defined()) qkv = qkv + block.query_key_value_bias;
+  const auto attended = causal_attention(qkv, shape.batch, shape.length, layout_, rotary_);
+  const auto middle = add_dropped(
+      x, product(attended, block.attention_output, &MixedBlock::attention_output, {kOutput}), dropout, seed(0));
+  const auto gate_up = product(rms_norm(middle, block.feed_forward_norm, config_.norm_epsilon), block.gate_up,
+                               &MixedBlock::gate_up, {kGate, kUp});
+  return add_dropped(middle, product(gated_activation(gate_up), block.down, &MixedBlock::down, {kDown}), dropout,
+                     seed(1));
+}
+
+MixedBlock Transformer::mixed_block(std::size_t layer) const {
+  const auto& block = blocks_[layer];
+  return {.query_key_value = MixedWeight(block.query_key_value),
+          .attention_output = MixedWeight(block.attention_output),
+          .gate_up = MixedWeight(block.gate_up),
+          .down = MixedWeight(block.down)};
 }
 
 MixedWeights Transformer::mixed_weights() const {
   MixedWeights mixed;
-  for (const auto& block : blocks_) {
-    mixed.blocks.push_back({.query_key_value = MixedWeight(block.query_key_value),
-                            .attention_output = MixedWeight(block.attention_output),
-                            .gate_up = MixedWeight(block.gate_up),
-                            .down = MixedWeight(block.down)});
-  }
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) mixed.blocks.push_back(mixed_block(layer));
   mixed.head = MixedWeight(head());
   return mixed;
 }
 
-Tensor Transformer::training_states(const Tensor& tokens, std::uint64_t dropout_seed, const MixedWeights* mixed) const {
-  return states(tokens, config_.dropout, dropout_seed, mixed);
+Tensor Transformer::training_states(const Tensor& tokens, const TrainingPass& pass) const {
+  const SequenceShape shape{.batch = tokens.size(0), .length = tokens.size(1)};
+  auto x = embedded(tokens, pass);
+  for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
+    x = block_states(layer, x, shape, pass, pass.mixed == nullptr ? nullptr : &pass.mixed->blocks[layer]);
+  }
+  return x;
 }
 
-Tensor Transformer::plain_states(const Tensor& tokens) const { return states(tokens, 0, 0, nullptr); }
-
-Tensor Transformer::loss(const Tensor& states, const Tensor& targets, const MixedWeights* mixed) const {
-  return token_loss(normalized(states), head(), targets, mixed == nullptr ? nullptr : &mixed->head);
+Tensor Transformer::loss(const Tensor& states, const Tensor& targets, const MixedWeight* mixed) const {
+  return token_loss(normalized(states), head(), targets, mixed);
 }
 
 Tensor Transformer::normalized(const Tensor& states) const { return rms_norm(states, norm_, config_.norm_epsilon); }

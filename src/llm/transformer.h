@@ -16,6 +16,8 @@
 
 namespace llama4rec::llm {
 
+class LoraAdapters;
+
 /// Weights of one block. Projections that read the same input are one matrix: fewer, larger products.
 struct BlockWeights {
   torch::Tensor attention_norm;        ///< [hidden]
@@ -34,16 +36,29 @@ struct ReadBatch {
   Visibility visibility;
 };
 
-/// Copies of all matrices for one training step in bfloat16 (mixed_linear.h).
+/// Copies of a block's matrices for training in bfloat16 (mixed_linear.h).
+struct MixedBlock {
+  MixedWeight query_key_value;
+  MixedWeight attention_output;
+  MixedWeight gate_up;
+  MixedWeight down;
+};
 struct MixedWeights {
-  struct Block {
-    MixedWeight query_key_value;
-    MixedWeight attention_output;
-    MixedWeight gate_up;
-    MixedWeight down;
-  };
-  std::vector<Block> blocks;
+  std::vector<MixedBlock> blocks;
   MixedWeight head;
+};
+
+/// How a training batch goes through the model.
+struct TrainingPass {
+  std::optional<std::uint64_t> dropout_seed;  ///< decides the masks; none: no dropout
+  const LoraAdapters* adapters = nullptr;
+  /// Copies of the present weights, which must live until the backward pass is over: matrices are then multiplied in bfloat16 (CPU).
+  const MixedWeights* mixed = nullptr;
+};
+/// Sequences of one length, right-padded (causal attention never looks there).
+struct SequenceShape {
+  std::int64_t batch = 0;
+  std::int64_t length = 0;
 };
 
 class Transformer {
@@ -57,17 +72,21 @@ class Transformer {
   /// All weights with stable names, each a leaf that asks for gradients.
   [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> parameters() const;
 
-  /// Training. tokens [batch, length] int64, right-padded (causal attention never looks there) -> states before the last
-  /// norm [batch * length, hidden], in autograd. `dropout_seed` decides the masks; dropout is the configuration's. With `mixed`, the
-  /// copies of the present weights, matrices are multiplied in bfloat16 (CPU); they must live until the backward pass is over.
-  [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, std::uint64_t dropout_seed,
-                                              const MixedWeights* mixed = nullptr) const;
+  /// Training. tokens [batch, length] int64 -> states before the last norm [batch * length, hidden], in autograd: `embedded`, then every
+  /// `block_states`.
+  [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, const TrainingPass& pass) const;
+  /// [batch * length, hidden] of tokens [batch, length].
+  [[nodiscard]] torch::Tensor embedded(const torch::Tensor& tokens, const TrainingPass& pass) const;
+  /// One block. x [batch * length, hidden] -> the same shape. `mixed`: copies of this block (in the place of the pass's).
+  [[nodiscard]] torch::Tensor block_states(std::size_t layer, const torch::Tensor& x, const SequenceShape& shape,
+                                           const TrainingPass& pass, const MixedBlock* mixed) const;
+  [[nodiscard]] MixedBlock mixed_block(std::size_t layer) const;
   [[nodiscard]] MixedWeights mixed_weights() const;
-  /// The same without dropout.
-  [[nodiscard]] torch::Tensor plain_states(const torch::Tensor& tokens) const;
-  /// Mean cross-entropy of states [rows, hidden] before the last norm against targets [rows].
+  /// Without dropout and in float32.
+  [[nodiscard]] torch::Tensor plain_states(const torch::Tensor& tokens) const { return training_states(tokens, {}); }
+  /// Mean cross-entropy of states [rows, hidden] before the last norm against targets [rows]. `mixed`: copies of the head.
   [[nodiscard]] torch::Tensor loss(const torch::Tensor& states, const torch::Tensor& targets,
-                                   const MixedWeights* mixed = nullptr) const;
+                                   const MixedWeight* mixed = nullptr) const;
 
   /// Reads a batch of whole rows (slot = place in the row); keeps their keys and values in `keep` where it is not null.
   /// -> states before the last norm [batch * length, hidden]. Outside autograd.
@@ -86,8 +105,6 @@ class Transformer {
 
  private:
   [[nodiscard]] torch::Tensor project(const torch::Tensor& x, const BlockWeights& block) const;
-  [[nodiscard]] torch::Tensor states(const torch::Tensor& tokens, double dropout, std::uint64_t seed,
-                                     const MixedWeights* mixed) const;
   template <class Attend>
   [[nodiscard]] torch::Tensor read_with(const ReadBatch& batch, const Attend& attend) const;
 

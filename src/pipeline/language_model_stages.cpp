@@ -76,9 +76,13 @@ std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, b
   return instructions;
 }
 
-/// Saves the trained model; the state that an interrupted training resumes from has then done its work.
+/// Saves the trained model, or its adapters; the state that an interrupted training resumes from has then done its work.
 void keep(const llm::EmbeddedLlm& model, const StageFolder& stage) {
-  model.save(stage.path / kModelFolder);
+  if (model.adapted()) {
+    model.save_adapters(stage.path / kModelFolder);
+  } else {
+    model.save(stage.path / kModelFolder);
+  }
   std::filesystem::remove(stage.path / kTrainingState);
 }
 

@@ -84,7 +84,7 @@ TEST_P(AnyShape, TrainsAndReadsWithTheSameArithmetic) {
 /// Loss of two right-padded rows with some learned positions, and the gradients of all weights.
 double loss_and_gradients(const Transformer& model, const TrainingBatch& batch, std::vector<Tensor>* gradients,
                           std::uint64_t dropout_seed = 9) {
-  const auto states = model.training_states(batch.tokens, dropout_seed);
+  const auto states = model.training_states(batch.tokens, {.dropout_seed = dropout_seed});
   auto loss = model.loss(states.index_select(0, batch.sources), batch.targets);
   if (gradients != nullptr) {
     loss.backward();
@@ -193,8 +193,8 @@ TEST_P(AnyShape, MixedPrecisionStaysCloseToFloat32InValueAndGradient) {
   std::vector<Tensor> weights;
   for (const auto& [name, parameter] : model.parameters()) weights.push_back(parameter);
   const auto copies = model.mixed_weights();
-  const auto states = model.training_states(batch.tokens, 9, &copies);
-  const auto loss = model.loss(states.index_select(0, batch.sources), batch.targets, &copies);
+  const auto states = model.training_states(batch.tokens, {.dropout_seed = 9, .mixed = &copies});
+  const auto loss = model.loss(states.index_select(0, batch.sources), batch.targets, &copies.head);
   EXPECT_NEAR(loss.item<double>(), exact_loss, 0.02 * exact_loss);
   EXPECT_NE(loss.item<double>(), exact_loss);
   const auto gradients = torch::autograd::grad({loss}, weights);

@@ -1,0 +1,167 @@
+#include "llm/lora/adapter_files.h"
+
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <llama4rec/error.h>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "core/json_text.h"
+#include "llm/json_reader.h"
+#include "llm/tokenizer_files.h"
+#include "tensor/mapped_safetensors.h"
+#include "tensor/safetensors.h"
+
+namespace llama4rec::llm {
+namespace {
+
+constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kWeightsFile = "adapter_model.safetensors";
+constexpr const char* kTemplate = "llama4rec.chat_template";
+constexpr const char* kSystemText = "llama4rec.system_text";
+constexpr std::uintmax_t kLargestConfig = 1 << 20;  // bytes
+
+std::string tensor_name(std::size_t layer, const char* module, char factor) {
+  return fmt::format("base_model.model.model.layers.{}.{}.lora_{}.weight", layer, module, factor);
+}
+
+std::filesystem::path weights_file(const std::filesystem::path& folder) {
+  auto file = folder / kWeightsFile;
+  if (!std::filesystem::exists(file)) throw DataError({.file = file.string()}, "is missing");
+  return file;
+}
+
+/// The option's text for a list of module names.
+std::string targets_of(const JsonReader& reader) {
+  std::vector<std::string> names;
+  for (const auto& name : reader.list("target_modules")) {
+    bool known = false;
+    for (const auto& it : kAdapterTargets) known = known || (name.is_string() && name.get<std::string>() == it.name);
+    if (!known)
+      reader.fail("target_modules", "names out of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+    names.push_back(name.get<std::string>());
+  }
+  if (names.empty()) reader.fail("target_modules", "at least one name");
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+/// Empty lists and objects change nothing.
+void expect_nothing(const JsonReader& reader, const char* key) {
+  const auto& value = reader.value(key);
+  if (!value.is_null() && !((value.is_object() || value.is_array()) && value.empty())) reader.fail(key, "nothing");
+}
+
+}  // namespace
+
+bool is_adapter_folder(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / kConfigFile) && !std::filesystem::exists(folder / "config.json");
+}
+
+void write_adapters(const std::filesystem::path& folder, const LoraAdapters& adapters,
+                    const std::filesystem::path& base, const ChatOptions& chat) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
+  std::filesystem::remove(folder / kConfigFile, error);  // a half-replaced folder must not look whole
+  tensor::TensorFile content{
+      .tensors = {}, .metadata = {{"format", "pt"}, {kTemplate, chat.chat_template}, {kSystemText, chat.system_text}}};
+  nlohmann::ordered_json modules = nlohmann::ordered_json::array();
+  for (const auto target : adapters.targets()) {
+    const auto& it = kAdapterTargets[static_cast<std::size_t>(target)];
+    modules.push_back(it.name);
+    for (std::size_t layer = 0; layer < adapters.layers(); ++layer) {
+      const auto& factors = *adapters.find(layer, target);
+      content.tensors[tensor_name(layer, it.module, 'A')] = factors.a.detach().cpu().contiguous();
+      content.tensors[tensor_name(layer, it.module, 'B')] = factors.b.detach().cpu().contiguous();
+    }
+  }
+  tensor::write_safetensors(folder / kWeightsFile, content);
+  const auto& options = adapters.options();
+  const nlohmann::ordered_json document = {{"peft_type", "LORA"},
+                                           {"task_type", "CAUSAL_LM"},
+                                           {"base_model_name_or_path", std::filesystem::absolute(base).string()},
+                                           {"r", options.rank},
+                                           {"lora_alpha", options.alpha},
+                                           {"lora_dropout", options.dropout},
+                                           {"target_modules", modules},
+                                           {"bias", "none"},
+                                           {"fan_in_fan_out", false},
+                                           {"inference_mode", true},
+                                           {"init_lora_weights", true},
+                                           {"layers_to_transform", nullptr},
+                                           {"modules_to_save", nullptr}};
+  write_file_atomically(folder / kConfigFile, document.dump(2) + "\n");
+}
+
+AdapterConfig read_adapter_config(const std::filesystem::path& folder) {
+  const auto file = (folder / kConfigFile).string();
+  const auto document = parse_json(read_bounded_file(file, kLargestConfig), file);
+  const JsonReader reader(document, file);
+  (void)reader.choice("peft_type", {"LORA"});
+  reader.expect("bias", "none");
+  reader.expect("fan_in_fan_out", false);
+  reader.expect("use_dora", false);
+  for (const char* key : {"modules_to_save", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern",
+                          "trainable_token_indices", "layer_replication", "target_parameters"}) {
+    expect_nothing(reader, key);
+  }
+  AdapterConfig adapter;
+  adapter.base = reader.text("base_model_name_or_path");
+  adapter.options.rank = reader.integer("r", 1, 4096, -1);
+  adapter.options.alpha = reader.number("lora_alpha", 1e-6, 1e6);
+  if (reader.boolean("use_rslora", false))
+    adapter.options.alpha *= std::sqrt(static_cast<double>(adapter.options.rank));
+  adapter.options.dropout = reader.number("lora_dropout", 0, 0.99, 0);
+  adapter.options.targets = targets_of(reader);
+  const tensor::MappedSafetensors weights(weights_file(folder));
+  const auto& metadata = weights.header().metadata;
+  if (const auto found = metadata.find(kTemplate); found != metadata.end()) adapter.chat.chat_template = found->second;
+  if (const auto found = metadata.find(kSystemText); found != metadata.end()) adapter.chat.system_text = found->second;
+  return adapter;
+}
+
+LoraAdapters read_adapters(const std::filesystem::path& folder, const AdapterConfig& adapter, const ModelConfig& config,
+                           const torch::Device& device) {
+  const torch::NoGradGuard no_grad;
+  const auto file = weights_file(folder);
+  const tensor::MappedSafetensors weights(file);
+  LoraAdapters adapters(config, adapter.options, 0, device);
+  std::set<std::string> known;
+  const auto fill = [&](const std::string& name, const torch::Tensor& target) {
+    known.insert(name);
+    for (const auto& entry : weights.header().entries) {
+      if (entry.name != name) continue;
+      if (torch::IntArrayRef(entry.shape) != target.sizes()) {
+        throw DataError({.file = file.string()},
+                        fmt::format("tensor \"{}\" has the shape [{}], the base model and the rank ask for [{}]", name,
+                                    fmt::join(entry.shape, ", "), fmt::join(target.sizes(), ", ")));
+      }
+      if (!torch::isFloatingType(tensor::scalar_type(entry.type))) {
+        throw DataError({.file = file.string()},
+                        fmt::format("tensor \"{}\" holds no floating-point numbers ({})", name, entry.type));
+      }
+      weights.copy(entry, target.detach());
+      return;
+    }
+    throw DataError({.file = file.string()}, fmt::format("tensor \"{}\" is missing", name));
+  };
+  for (const auto target : adapters.targets()) {
+    const auto* module = kAdapterTargets[static_cast<std::size_t>(target)].module;
+    for (std::size_t layer = 0; layer < adapters.layers(); ++layer) {
+      fill(tensor_name(layer, module, 'A'), adapters.find(layer, target)->a);
+      fill(tensor_name(layer, module, 'B'), adapters.find(layer, target)->b);
+    }
+  }
+  for (const auto& entry : weights.header().entries) {
+    if (!known.contains(entry.name)) {
+      throw DataError({.file = file.string()}, fmt::format("unknown tensor {}", describe(nlohmann::json(entry.name))));
+    }
+  }
+  return adapters;
+}
+
+}  // namespace llama4rec::llm
