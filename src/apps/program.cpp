@@ -81,6 +81,7 @@ int run_program(int argument_count, char** arguments) {
   CLI::App program("Conventional recommenders and a large language model that help each other.", "llama4rec");
   try {
     install_interrupt_handlers();
+    survive_file_size_limit();
     Context context;
     context.command_line = text::join({arguments, arguments + argument_count}, " ");
     program.fallthrough()->require_subcommand(1);

@@ -41,6 +41,12 @@ void install_interrupt_handlers() {
   }
 }
 
+void survive_file_size_limit() {
+  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
+    throw InternalError(std::string("cannot ignore a signal: ") + std::strerror(errno));
+  }
+}
+
 bool interrupt_requested() { return requested_stop.load(std::memory_order_relaxed); }
 
 void throw_if_interrupted(const std::string& where, const std::string& next) {

@@ -1,5 +1,10 @@
 #include "llm/sqlite.h"
 
+#include <sys/resource.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 #include <sqlite3.h>
@@ -9,28 +14,56 @@ namespace {
 
 constexpr int kWaitMilliseconds = 2000;  // for another process's lock
 
+bool file_sizes_are_limited() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/// What to do about the last failure; nothing where nobody knows.
+std::string advice(sqlite3* handle) {
+  const int problem = sqlite3_system_errno(handle);
+  switch (sqlite3_errcode(handle)) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "; another process is using it: wait for its end, then the same command resumes";
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      return "; the file and its folder must be writable";
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      return "; the file is damaged or no database: move it away";
+    case SQLITE_FULL:
+      return "; the disk is full: make room, then the same command resumes";
+    case SQLITE_IOERR:
+      // SQLite's clean-up may have lost the system's reason.
+      if (problem == EFBIG || (problem == 0 && file_sizes_are_limited())) {
+        return "; files may not become this large (ulimit -f): raise the limit, then the same command resumes";
+      }
+      if (problem == ENOSPC || problem == EDQUOT) return "; the disk is full: make room, then the same command resumes";
+      return problem == 0 ? "" : fmt::format("; {}", std::strerror(problem));
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 Database::Database(const std::filesystem::path& file) : file_(file) {
   if (sqlite3_open_v2(file.c_str(), &handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) != SQLITE_OK) {
-    const std::string reason = handle_ == nullptr ? "out of memory" : sqlite3_errmsg(handle_);
+    const auto problem = handle_ == nullptr ? file_.string() + ": out of memory" : describe("open the database");
     sqlite3_close(handle_);
-    throw InternalError(fmt::format("{}: cannot open the database: {}", file_.string(), reason));
+    throw InternalError(problem);
   }
   sqlite3_busy_timeout(handle_, kWaitMilliseconds);
 }
 
 Database::~Database() { sqlite3_close(handle_); }
 
-void Database::fail(const std::string& what) const {
-  const int code = sqlite3_errcode(handle_);
-  std::string hint;
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) hint = "; another process is using it";
-  if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN) hint = "; the file and its folder must be writable";
-  if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) hint = "; the file is damaged or no database: move it away";
-  if (code == SQLITE_FULL) hint = "; the disk is full";
-  throw InternalError(fmt::format("{}: cannot {}: {}{}", file_.string(), what, sqlite3_errmsg(handle_), hint));
+std::string Database::describe(const std::string& what) const {
+  return fmt::format("{}: cannot {}: {}{}", file_.string(), what, sqlite3_errmsg(handle_), advice(handle_));
 }
+
+void Database::fail(const std::string& what) const { throw InternalError(describe(what)); }
 
 void Database::execute(const std::string& sql) {
   if (sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail("run \"" + sql + "\"");
@@ -64,8 +97,9 @@ Statement& Statement::bind(int place, double value) {
 bool Statement::step() {
   const int code = sqlite3_step(statement_);
   if (code != SQLITE_ROW && code != SQLITE_DONE) {
+    const auto problem = database_.describe("read or write");  // first: resetting takes the system's reason away
     sqlite3_reset(statement_);
-    database_.fail("read or write");
+    throw InternalError(problem);
   }
   return code == SQLITE_ROW;
 }

@@ -25,7 +25,9 @@ class Database {
 
   /// Runs statements without results.
   void execute(const std::string& sql);
-  /// InternalError with the file, what failed, and SQLite's reason.
+  /// What failed last: the file, what was tried, SQLite's reason, and what to do.
+  [[nodiscard]] std::string describe(const std::string& what) const;
+  /// The same as an InternalError.
   [[noreturn]] void fail(const std::string& what) const;
   [[nodiscard]] sqlite3* handle() const { return handle_; }
 

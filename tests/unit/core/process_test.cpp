@@ -1,4 +1,7 @@
 // What concerns the process: errors and exit statuses, logging, signals.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <thread>
 
@@ -7,6 +10,7 @@
 
 #include <llama4rec/error.h>
 
+#include "core/atomic_file.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 
@@ -74,6 +78,28 @@ TEST_P(InterruptTest, TheSecondSignalEndsTheProcessAtOnceWithStatus130) {
         std::this_thread::sleep_for(std::chrono::seconds(30));
       },
       testing::ExitedWithCode(130), "stopping");
+}
+
+TEST(FileSizeLimitTest, AWriteBeyondItIsAnErrorAndNotTheEndOfTheProcess) {
+  const auto file = testing::TempDir() + "limited." + std::to_string(getpid());
+  const auto write_too_much = [&] {
+    const rlimit limit{.rlim_cur = 1000, .rlim_max = RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(1);
+    try {
+      write_file_atomically(file, std::string(5000, 'x'));
+    } catch (const InternalError&) {
+      _exit(42);
+    }
+    _exit(0);
+  };
+  (void)std::signal(SIGXFSZ, SIG_DFL);  // whoever started the tests may have it ignored
+  EXPECT_EXIT(write_too_much(), testing::KilledBySignal(SIGXFSZ), "") << "as it is without our doing";
+  EXPECT_EXIT(
+      {
+        survive_file_size_limit();
+        write_too_much();
+      },
+      testing::ExitedWithCode(42), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(BothSignals, InterruptTest, testing::Values(SIGINT, SIGTERM));
