@@ -9,6 +9,7 @@
 #include "data/provenance_file.h"
 #include "llm/embedded_llm.h"
 #include "llm/engine/precision.h"
+#include "llm/lora/adapter_files.h"
 #include "prompts/fit_context.h"
 
 namespace llama4rec::pipeline {
@@ -217,13 +218,17 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;
     stage.summary["trimmed_items"] = case_writer.trimming().trimmed_items;
   };
-  return made_by(store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, tune), setup);
+  RunModel tuned = made_by(store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, tune), setup);
+  tuned.base = pretrained.folder;
+  return tuned;
 }
 
 std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,
                                                       data::Phase phase, const RunModel& model) {
   guard.admit_language_model(phase, model.provenance);
-  auto opened = llm::EmbeddedLlm::load(model.folder, setup.device, model.chat);
+  // Stages are shared by content: the checkpoint that adapters name may have moved, and another one lie in its place.
+  const auto base = llm::is_adapter_folder(model.folder) ? model.base : std::filesystem::path();
+  auto opened = llm::EmbeddedLlm::load(model.folder, setup.device, model.chat, base);
   opened->set_engine(setup.configuration.read<llm::EngineOptions>());
   return opened;
 }

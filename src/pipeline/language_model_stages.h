@@ -22,6 +22,7 @@ namespace llama4rec::pipeline {
 struct RunModel {
   StageResult stage;  ///< that made it or stands for it: its key is part of the keys of all that is asked of the model
   std::filesystem::path folder;  ///< that it is read from; empty where servers answer
+  std::filesystem::path base;    ///< what it was tuned from, which adapters need: wherever that lies now
   llm::ChatOptions chat;         ///< how it is asked; models of this run remember
   Provenance provenance;         ///< what this run has shown it; a checkpoint's pre-training is not known and not in it
 };

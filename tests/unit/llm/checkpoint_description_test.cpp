@@ -2,6 +2,7 @@
 #include "llm/checkpoint_description.h"
 
 #include <fstream>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,6 +67,41 @@ TEST_F(CheckpointFolder, HasAnotherFingerprintWhereAnswersEndElsewhere) {
   const auto before = fingerprint();
   write_file_atomically(folder_ / "model" / "generation_config.json", R"({"eos_token_id": [2, 5]})");
   EXPECT_NE(fingerprint(), before);
+}
+
+/// Adapters beside folder/model, learned from one text.
+void make_adapters(const TemporaryFolder& folder, const std::string& text, const std::string& name) {
+  const auto model = EmbeddedLlm::load(folder / "model", torch::kCPU);
+  TuningOptions options;
+  options.epochs = 1;
+  options.method = "lora";
+  (void)model->train([&](std::int64_t) { return std::vector<TrainingText>{{.segments = {text}, .learn = {true}}}; },
+                     options, 1, {});
+  model->save_adapters(folder / name);
+}
+
+TEST_F(CheckpointFolder, OfAdaptersIsDescribedAsItsBaseWithAFingerprintOfItsOwn) {
+  make_adapters(folder_, "Alien", "first");
+  make_adapters(folder_, "Aliens", "second");
+  const auto first = describe_checkpoint(folder_ / "first");
+  EXPECT_EQ(first.name, "first");
+  EXPECT_EQ(first.parameters, model(3)->parameters());
+  const std::set<std::string> different{fingerprint(), first.fingerprint,
+                                        describe_checkpoint(folder_ / "second").fingerprint};
+  EXPECT_EQ(different.size(), 3U);
+  model(4)->save(folder_ / "model");
+  EXPECT_NE(describe_checkpoint(folder_ / "first").fingerprint, first.fingerprint);
+}
+
+TEST_F(CheckpointFolder, OfAdaptersIsRefusedWithoutItsBase) {
+  make_adapters(folder_, "Alien", "adapters");
+  std::filesystem::rename(folder_ / "model", folder_ / "moved");
+  try {
+    (void)describe_checkpoint(folder_ / "adapters");
+    FAIL() << "described";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is not there (base_model_name_or_path)"));
+  }
 }
 
 TEST_F(CheckpointFolder, IsRefusedWithoutTokeniserOrWeights) {

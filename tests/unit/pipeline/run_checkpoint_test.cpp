@@ -115,6 +115,28 @@ TEST_F(RunOnCheckpoint, TheCheckpointItselfIsOpenedNotACopy) {
   EXPECT_EQ(opened->parameters(), run->checkpoint->parameters);
 }
 
+TEST_F(RunOnCheckpoint, AdaptersAreOpenedOverTheCheckpointThatIsAskedForWhateverLiesWhereItWas) {
+  const auto base = llm::EmbeddedLlm::load(folder_ / "model", torch::kCPU);
+  llm::TuningOptions options;
+  options.epochs = 1;
+  options.method = "lora";
+  (void)base->train(
+      [](std::int64_t) { return std::vector<llm::TrainingText>{{.segments = {"Alien"}, .learn = {true}}}; }, options, 1,
+      {});
+  base->save_adapters(folder_ / "adapters");
+  const auto before = llm::EmbeddedLlm::load(folder_ / "adapters", torch::kCPU)->fingerprint();
+  std::filesystem::rename(folder_ / "model", folder_ / "moved");
+  make("model", 4);  // another model where the adapters say that their base is
+
+  const auto run = setup("moved");
+  const data::LeakGuard guard(run->dataset(), {&run->direct, &run->sequential, &run->rating},
+                              InteractionSet(run->dataset().size()));
+  const RunModel tuned{.folder = folder_ / "adapters",
+                       .base = folder_ / "moved",
+                       .provenance = {.what = "tuned", .interactions = InteractionSet(run->dataset().size())}};
+  EXPECT_EQ(open_language_model(*run, guard, data::Phase::kTest, tuned)->fingerprint(), before);
+}
+
 TEST_F(RunOnCheckpoint, AModelThatReadATestItemIsNotOpened) {
   const auto run = setup("model");
   StageStore store(folder_ / "stages");
