@@ -25,7 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     Completion completion{.text = "x"};
     for (std::size_t i = 0; i < grammar.options.size(); ++i) completion.order.push_back(static_cast<std::int64_t>(i));
-    const service::ApiAnswer answer{.text = service::render_answer(request, completion), .completion = completion};
+    const service::TextPiece piece{.text = service::render_answer(request, completion)};
+    const service::ApiAnswer answer{.piece = piece, .completion = completion};
+    (void)service::stream_piece(request, {.id = "i", .model = "m"}, piece);
     (void)service::stream_end(request, {.id = "i", .model = "m"}, answer);
   } catch (const service::ApiError& error) {
     if (error.status() != 400 && error.status() != 404) std::abort();

@@ -39,7 +39,7 @@ PreparedRequest prepare_request(const CompletionRequest& request, std::size_t in
                                 std::int64_t context);
 /// The same with a prompt that is encoded already.
 PreparedRequest prepare_tokens(const CompletionRequest& request, std::size_t index, const Tokenizer& tokenizer,
-                               std::int64_t context, std::vector<Token> prompt);
+                               std::int64_t context, std::vector<Token> tokens);
 /// UsageError for no tokens, tokens outside the vocabulary, or more than the context holds together with `more` new ones, which must
 /// be at least one where they are given.
 void check_tokens(std::span<const Token> tokens, std::optional<std::int64_t> more, const ModelConfig& config);

@@ -29,13 +29,9 @@ constexpr int kArithmeticVersion = 3;
 
 /// Takes the engine's steps until a submitted text is there, or enough of it.
 Generation write_out(Engine& engine, std::int64_t number, const TokenArrival& wrote) {
-  /// Whatever ends this function, the engine is rid of the request.
-  struct Withdrawal {
-    Engine& engine;
-    std::int64_t number;
-    ~Withdrawal() { engine.cancel(number); }
-  };
-  const Withdrawal withdrawal{engine, number};
+  // Whatever ends this function, the engine is rid of the request.
+  const auto withdraw = [number](Engine* asked) { asked->cancel(number); };
+  const std::unique_ptr<Engine, decltype(withdraw)> withdrawal(&engine, withdraw);
   Generation generation;
   for (;;) {
     throw_if_interrupted("writing a text", "begins anew");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -143,11 +144,11 @@ struct BatchEngine::State {
   void release(Sequence& sequence) {
     for (auto i = sequence.shared.size(); i < sequence.blocks.size(); ++i) cache.release(sequence.blocks[i]);
     // Leaves first. What a cancelled prompt never came to read is nobody's.
-    for (auto node = sequence.shared.rbegin(); node != sequence.shared.rend(); ++node) {
-      if (index.ready(*node) == PrefixIndex::kNotYet) {
-        index.forget(*node);
+    for (const auto node : std::ranges::reverse_view(sequence.shared)) {
+      if (index.ready(node) == PrefixIndex::kNotYet) {
+        index.forget(node);
       } else {
-        index.release(*node, now);
+        index.release(node, now);
       }
     }
     sequence.blocks.clear();
