@@ -21,7 +21,7 @@ double bytes_per_weight(Precision precision) {
 
 /// What autograd keeps of one token in one block: inputs of norms and products, queries, keys and values, gate and up, attention's weights.
 double activations(const ModelConfig& config, std::int64_t length) {
-  const double query = static_cast<double>(config.heads * config.head_dimension());
+  const auto query = static_cast<double>(config.heads * config.head_dimension());
   const double values = 6 * static_cast<double>(config.hidden) +
                         4 * (query + 2 * static_cast<double>(config.key_value_size())) +
                         5 * static_cast<double>(config.intermediate) + static_cast<double>(config.heads * length);

@@ -77,7 +77,7 @@ Throughput measure_training(EmbeddedLlm& model, const ModelConfig& config, const
   options.learning_rate = 1e-9;
   options.precision = precision;
   const auto train = [&](std::size_t count) {
-    const std::vector<TrainingText> some(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(count));
+    std::vector<TrainingText> some(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(count));
     return model.train([&](std::int64_t) { return some; }, options, 1, {});
   };
   std::size_t count = kTrainingSequences;

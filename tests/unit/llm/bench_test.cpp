@@ -82,7 +82,7 @@ TEST(BenchTitles, TheTokeniserHasExactlyTheVocabularyThatWasAskedFor) {
   EXPECT_EQ(tokenizer.vocabulary(), 6000);
   RandomStream random(1, "test");
   const auto& title = titles.draw(random);
-  const auto tokens = tokenizer.encode(title);
+  const auto& tokens = tokenizer.encode(title);
   EXPECT_EQ(tokenizer.decode(tokens), title);
   EXPECT_LT(tokens.size(), title.size() * 3 / 4);  // pieces of words, not letters
 }
