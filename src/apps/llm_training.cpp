@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include "core/process_memory.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "llm/training_state.h"
@@ -16,16 +15,10 @@ namespace {
 
 constexpr const char* kTrainingState = "training.safetensors";
 
-/// The largest resident set of every process.
-std::vector<std::int64_t> peak_memory(const llm::World& world) {
-  auto bytes = torch::zeros({world.size()}, torch::kFloat64);
-  bytes[world.rank()] = static_cast<double>(peak_resident_bytes());
-  world.sum(bytes);
-  std::vector<std::int64_t> peaks;
-  for (std::int64_t rank = 0; rank < world.size(); ++rank) {
-    peaks.push_back(static_cast<std::int64_t>(bytes[rank].item<double>()));
-  }
-  return peaks;
+/// The largest resident set of every process while it trained.
+std::vector<std::int64_t> peak_memory(const llm::World& world, std::int64_t own) {
+  const auto bytes = world.gathered(torch::full({1}, own, torch::kInt64));
+  return {bytes.data_ptr<std::int64_t>(), bytes.data_ptr<std::int64_t>() + bytes.numel()};
 }
 
 /// How many numbers stand in the last of a list, for a line of text.
@@ -56,18 +49,16 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
 
 void report_training(const Context& context, const llm::EmbeddedLlm& model, const llm::TrainingSummary& summary,
                      const std::string& folder, const llm::World& world) {
-  const auto peaks = peak_memory(world);
-  if (!world.leads()) {
-    world.meet();  // the model is saved
-    return;
+  if (world.leads()) {
+    if (model.adapted()) {
+      model.save_adapters(folder);
+    } else {
+      model.save(folder);
+    }
+    llm::remove_training_state(std::filesystem::path(folder) / kTrainingState);
   }
-  if (model.adapted()) {
-    model.save_adapters(folder);
-  } else {
-    model.save(folder);
-  }
-  llm::remove_training_state(std::filesystem::path(folder) / kTrainingState);
-  world.meet();
+  const auto peaks = peak_memory(world, summary.peak_resident_bytes);  // behind the leading process's files
+  if (!world.leads()) return;
   const double rate = summary.seconds > 0 ? static_cast<double>(summary.tokens) / summary.seconds : 0;
   if (context.json) {
     Context::print_json({{"model", folder},

@@ -1,4 +1,5 @@
 // `llm tune`: instruction tuning of a model folder.
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,7 +10,6 @@
 #include "apps/llm_commands.h"
 #include "apps/llm_text.h"
 #include "apps/llm_training.h"
-#include "core/process_memory.h"
 #include "llm/embedded_llm.h"
 #include "llm/parallel/distributed_options.h"
 #include "llm/parallel/placement.h"
@@ -29,8 +29,10 @@ struct TuneFlags {
 
 /// The GPU of this process, where a machine has several of both.
 torch::Device device_of(const RuntimeOptions& runtime, const std::optional<llm::Placement>& placement) {
-  if (placement && runtime.device == "cuda") return tensor::parse_device(fmt::format("cuda:{}", placement->local_rank));
-  return tensor::parse_device(runtime.device);
+  const bool any = runtime.device == "cuda" || runtime.device == "auto";
+  const auto device = tensor::parse_device(runtime.device);
+  if (!placement || !any || !device.is_cuda()) return device;
+  return tensor::parse_device(fmt::format("cuda:{}", placement->local_rank));
 }
 
 void tune(Context& context, const TuneFlags& flags) {
@@ -39,6 +41,9 @@ void tune(Context& context, const TuneFlags& flags) {
   const auto distributed = configuration.read<llm::DistributedOptions>();
   const auto options = configuration.read<llm::TuningOptions>();
   if (options.epochs == 0) throw UsageError("tuning.epochs is 0: there is nothing to do");
+  if (options.method == "lora" && std::filesystem::exists(std::filesystem::path(flags.out) / "config.json")) {
+    throw UsageError(flags.out + " holds a whole model; adapters need a folder of their own");
+  }
   const auto texts = read_instructions(flags.data);
   const auto placement = llm::placement_from_environment();
   const auto device = device_of(runtime, placement);
@@ -46,7 +51,6 @@ void tune(Context& context, const TuneFlags& flags) {
   const auto model = llm::EmbeddedLlm::load(flags.model, device, configuration.read<llm::ChatOptions>());
   llm::TrainingHooks hooks{.world = &world, .zero_stage = static_cast<int>(distributed.zero_stage)};
   if (!flags.validation.empty()) hooks.validation = read_instructions(flags.validation);
-  restart_peak_resident();
   const auto summary = train_with_progress(
       *model, [&](std::int64_t) { return texts; }, options, static_cast<std::uint64_t>(runtime.seed), flags.out, hooks);
   report_training(context, *model, summary, flags.out, world);

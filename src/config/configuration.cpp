@@ -106,11 +106,13 @@ std::string Configuration::to_yaml() const {
   return yaml;
 }
 
-std::string Configuration::canonical(const std::vector<std::string>& prefixes) const {
+std::string Configuration::canonical(const std::vector<std::string>& prefixes,
+                                     const std::vector<std::string>& without) const {
   std::string lines;
   for (const auto& [name, row] : table_->rows()) {
     bool wanted = prefixes.empty();
     for (const auto& prefix : prefixes) wanted = wanted || name.starts_with(prefix);
+    for (const auto& prefix : without) wanted = wanted && !name.starts_with(prefix);
     if (wanted) lines += name + "=" + effective(*this, row) + "\n";
   }
   return lines;

@@ -62,7 +62,8 @@ class Configuration {
   [[nodiscard]] std::string to_yaml() const;
   /// Every option with its effective value, `name=value` lines sorted by name, only names with one of the prefixes (such as
   /// "lightgcn."); all names when empty. The basis of stage keys.
-  [[nodiscard]] std::string canonical(const std::vector<std::string>& prefixes = {}) const;
+  [[nodiscard]] std::string canonical(const std::vector<std::string>& prefixes = {},
+                                      const std::vector<std::string>& without = {}) const;
 
  private:
   std::shared_ptr<const OptionTable> table_;

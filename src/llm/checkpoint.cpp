@@ -133,7 +133,8 @@ void write_checkpoint(const std::filesystem::path& folder, const Transformer& mo
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
-  std::filesystem::remove(folder / kConfigFile, error);  // a half-replaced folder must not look whole
+  std::filesystem::remove(folder / kConfigFile, error);            // a half-replaced folder must not look whole
+  std::filesystem::remove(folder / "adapter_config.json", error);  // others would put what lay here before on top
   tensor::write_safetensors(folder / kWeightsFile,
                             {.tensors = standard_tensors(model), .metadata = {{"format", "pt"}}});
   write_tokenizer(folder, tokenizer, model.config());

@@ -8,9 +8,9 @@
 namespace llama4rec::llm {
 
 struct CheckpointDescription {
-  std::string name;  ///< the folder's
+  std::string name;             ///< the folder's
   std::int64_t parameters = 0;  ///< adapters are merged into their base and do not count
-  std::int64_t context = 0;  ///< most tokens of prompt and answer
+  std::int64_t context = 0;     ///< most tokens of prompt and answer
   /// Of the contents of what loading reads (shape, end tokens, tokeniser, every byte of the weights), wherever the folder lies. Not the
   /// fingerprint of a loaded model, which holds for its arithmetic too.
   std::string fingerprint;

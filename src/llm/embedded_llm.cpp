@@ -83,8 +83,10 @@ std::unique_ptr<EmbeddedLlm> EmbeddedLlm::load(const std::filesystem::path& fold
       throw DataError({.file = (folder / "adapter_config.json").string()},
                       fmt::format("the base model {} is not there (base_model_name_or_path)", origin.string()));
     }
-    const bool asked = chat.chat_template != "saved" || !chat.system_text.empty();
-    auto model = load(origin, device, asked ? chat : adapter.chat);
+    auto framing = adapter.chat;
+    if (chat.chat_template != "saved") framing = chat;
+    if (!chat.system_text.empty()) framing.system_text = chat.system_text;
+    auto model = load(origin, device, framing);
     read_adapters(folder, adapter, model->state_->transformer.config(), device).merge_into(model->state_->transformer);
     model->state_->origin.clear();
     return model;

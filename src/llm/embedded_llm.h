@@ -69,6 +69,7 @@ struct TrainingSummary {
   std::int64_t tokens = 0;          ///< read
   std::int64_t learned_tokens = 0;  ///< counted in the loss
   double seconds = 0;
+  std::int64_t peak_resident_bytes = 0;  ///< of this process while it trained; not part of a state
 };
 
 /// Where and how a training run keeps itself resumable and is watched.

@@ -88,10 +88,9 @@ void GradientStep::for_shares(std::vector<Share>& shares, const Compute& compute
   });
 }
 
-void GradientStep::add_gradients(std::size_t unit, const std::vector<Share>& shares,
-                                 std::vector<Tensor> Share::*gradients) {
+void GradientStep::add_gradients(std::size_t unit, std::vector<Share>& shares) {
   std::vector<std::vector<Tensor>> lists;
-  for (const auto& share : shares) lists.push_back(share.*gradients);
+  for (auto& share : shares) lists.push_back(std::move(share.gradients));
   units_->add_gradients(unit, lists);
 }
 
@@ -99,6 +98,7 @@ void GradientStep::refresh_copies() {
   if (!keeps_copies_) return;
   const bool frozen = adapters_ != nullptr;  // nothing in them changes
   if (frozen && !copies_.blocks.empty()) return;
+  copies_ = {};  // never two of them
   copies_ = model_->mixed_weights();
 }
 
@@ -210,9 +210,10 @@ void GradientStep::backward_head(std::vector<Share>& shares) {
     // An embedding that is not the head as well is not used here.
     auto gradients = torch::autograd::grad({part}, asked, {}, c10::nullopt, false, true);
     share.gradient = gradients.front();
-    share.outside_gradients.assign(gradients.begin() + 1, gradients.end());
+    share.gradients.assign(gradients.begin() + 1, gradients.end());
     share.top = Tensor();
   });
+  if (!outside.empty()) add_gradients(0, shares);
 }
 
 void GradientStep::backward_blocks(std::vector<Share>& shares) {
@@ -234,7 +235,7 @@ void GradientStep::backward_blocks(std::vector<Share>& shares) {
       share.inputs[layer] = Tensor();
       if (!share.outputs.empty()) share.outputs[layer] = Tensor();
     });
-    add_gradients(layer + 1, shares, &Share::gradients);
+    add_gradients(layer + 1, shares);
     units_->release(layer + 1);
   }
 }
@@ -243,12 +244,11 @@ void GradientStep::backward_embedding(std::vector<Share>& shares) {
   const auto& outside = units_->trainable(0);
   if (outside.empty()) return;
   for_shares(shares, [&](Share& share) {
-    // The embedding is the first parameter of all.
-    const auto gradient = torch::autograd::grad({share.embedded}, {outside.front()}, {share.gradient}).front();
-    auto& sum = share.outside_gradients.front();
-    sum = sum.defined() ? sum.add_(gradient) : gradient;
+    // The embedding is the first parameter of all. What the others get from the head was added there.
+    share.gradients.assign(outside.size(), Tensor());
+    share.gradients.front() = torch::autograd::grad({share.embedded}, {outside.front()}, {share.gradient}).front();
   });
-  add_gradients(0, shares, &Share::outside_gradients);
+  add_gradients(0, shares);
 }
 
 double GradientStep::total_loss(std::span<const TrainingExample> examples, std::span<const std::int64_t> places) {

@@ -54,12 +54,11 @@ class GradientStep {
     double factor = 0;  ///< of its mean loss in the step's
     double loss = 0;
     // Block by block; states are [batch * length, hidden].
-    torch::Tensor embedded;              ///< in autograd where the embedding learns
-    std::vector<torch::Tensor> inputs;   ///< of every block, outside of autograd or leaves of it
-    std::vector<torch::Tensor> outputs;  ///< of every block in autograd, where they are not computed again
-    torch::Tensor top;                   ///< the last block's output, a leaf
-    torch::Tensor gradient;              ///< of the states that the backward pass has reached
-    std::vector<torch::Tensor> outside_gradients;
+    torch::Tensor embedded;                ///< in autograd where the embedding learns
+    std::vector<torch::Tensor> inputs;     ///< of every block, outside of autograd or leaves of it
+    std::vector<torch::Tensor> outputs;    ///< of every block in autograd, where they are not computed again
+    torch::Tensor top;                     ///< the last block's output, a leaf
+    torch::Tensor gradient;                ///< of the states that the backward pass has reached
     std::vector<torch::Tensor> gradients;  ///< of the unit that the backward pass has reached, or of all
   };
   enum class Arithmetic { kTraining, kExact };
@@ -69,7 +68,8 @@ class GradientStep {
                                              std::span<const std::int64_t> places, std::int64_t learned) const;
   template <class Compute>
   void for_shares(std::vector<Share>& shares, const Compute& compute) const;
-  void add_gradients(std::size_t unit, const std::vector<Share>& shares, std::vector<torch::Tensor> Share::*gradients);
+  /// Hands the shares' gradients over.
+  void add_gradients(std::size_t unit, std::vector<Share>& shares);
   /// Copies in bfloat16 of all weights, for the whole step.
   void refresh_copies();
   /// The copies of a block, made in `own` where none are kept; nothing without bfloat16.

@@ -22,7 +22,7 @@ void declare_training(TrainingOptions& options, const std::string& prefix, confi
   visit.option(prefix + "precision", options.precision, config::one_of({"auto", "float32", "bfloat16"}),
                "Numbers of the products; weights and sums are float32. auto: bfloat16 where the CPU multiplies it.");
   visit.option(prefix + "accumulation", options.accumulation, config::between(1, 100'000),
-               "Parts that a step is computed in, one after the other: less memory, the same gradients.");
+               "Parts that a step is computed in, one after the other: less memory.");
   visit.option(prefix + "activation_checkpointing", options.activation_checkpointing, config::anything(),
                "Computes every block again for its backward pass: less memory, a third more work.");
   visit.option(prefix + "checkpoint_seconds", options.checkpoint_seconds, config::between(0, 1e6),

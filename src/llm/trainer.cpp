@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/process_memory.h"
 #include "core/random.h"
 #include "llm/adamw.h"
 #include "llm/batching.h"
@@ -44,15 +45,17 @@ std::string digest_of(const std::vector<TrainingText>& texts) {
 
 /// Identifies a run: a state of another one must not be taken for ours.
 std::string run_key(const ModelConfig& config, const std::string& start_key, const TrainingOptions& options,
-                    std::uint64_t seed, const std::vector<TrainingText>& first_texts) {
+                    std::uint64_t seed, const std::vector<TrainingText>& first_texts,
+                    const std::vector<TrainingText>& validation) {
   const auto& lora = options.lora;
   const auto method = options.method == "lora"
                           ? fmt::format("lora {} {} {} {}", lora.rank, lora.alpha, lora.dropout, lora.targets)
                           : options.method;
-  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key,
+  return sha256(fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", config_to_json(config), start_key,
                             options.epochs, options.batch_tokens, options.learning_rate, options.minimum_learning_rate,
                             options.warmup_steps, options.weight_decay, options.clip_norm, options.accumulation,
-                            to_string(parse_precision(options.precision)), method, seed, digest_of(first_texts)));
+                            to_string(parse_precision(options.precision)), method, seed, digest_of(first_texts),
+                            validation.empty() ? std::string() : digest_of(validation)));
 }
 
 /// The examples of an epoch, with what happened to them said once.
@@ -92,6 +95,9 @@ class TrainingRun {
   TrainingSummary run(const std::string& start_key);
 
  private:
+  /// DataError in every process where they were not started alike, or do not see the same files.
+  void agree(const std::vector<double>& facts, const char* what) const;
+  void read_state();
   [[nodiscard]] bool keeps_state() const { return !hooks_.checkpoint.empty(); }
   void epoch();
   void one_step(const EncodedTexts& encoded, std::span<const std::int64_t> places, std::int64_t steps);
@@ -123,25 +129,57 @@ class TrainingRun {
 };
 
 TrainingSummary TrainingRun::run(const std::string& start_key) {
-  const auto key_with = [&](const std::vector<TrainingText>& first_texts) {
-    return run_key(model_.config(), start_key, options_, seed_, first_texts);
-  };
-  if (keeps_state()) {
-    key_ = key_with(source_(0));
-    if (std::filesystem::exists(hooks_.checkpoint)) {
-      read_training_state(hooks_.checkpoint, key_, position_, optimiser_, units_);
-      units_.share_weights();
-      if (world_.leads()) {
-        log::info("training goes on at step {} of epoch {} of {}", position_.batch + 1, position_.epoch + 1,
-                  options_.epochs);
-      }
+  // What the weights took before they were shared out lies about in pieces.
+  if (units_.stage() != ZeroStage::kNothing) release_free_memory();
+  if (!hooks_.validation.empty()) {
+    try {
+      validation_ = encode_texts(hooks_.validation, tokenizer_, model_.config().context);
+    } catch (const DataError& problem) {
+      throw DataError(fmt::format("validation: {}", problem.what()));
     }
-    if (world_.size() > 1) world_.meet();  // nobody writes while somebody reads
+    if (validation_->examples.empty()) throw DataError("the validation text has nothing learned to measure");
   }
+  if (keeps_state() || world_.size() > 1) {
+    key_ = run_key(model_.config(), start_key, options_, seed_, source_(0), hooks_.validation);
+    constexpr std::size_t kDigits = 12;  // of base 16: exact in a double
+    const bool resumes = keeps_state() && std::filesystem::exists(hooks_.checkpoint);
+    agree({static_cast<double>(std::stoull(key_.substr(0, kDigits), nullptr, 16)), resumes ? 1.0 : 0.0,
+           static_cast<double>(units_.stage()), options_.activation_checkpointing ? 1.0 : 0.0},
+          "options, data, model and state");
+    if (resumes) read_state();
+  }
+  restart_peak_resident();
   counted_ = kept_ = Clock::now();
   while (position_.epoch < options_.epochs) epoch();
+  position_.summary.peak_resident_bytes = peak_resident_bytes();
   units_.collect_weights();
   return position_.summary;
+}
+
+void TrainingRun::read_state() {
+  read_training_state(hooks_.checkpoint, key_, position_, optimiser_, units_);
+  // Nobody writes while somebody reads, and all have read the same.
+  agree({static_cast<double>(position_.epoch), static_cast<double>(position_.batch),
+         static_cast<double>(position_.summary.steps)},
+        "the training state");
+  units_.share_weights();
+  if (world_.leads()) {
+    log::info("training goes on at step {} of epoch {} of {}", position_.batch + 1, position_.epoch + 1,
+              options_.epochs);
+  }
+}
+
+void TrainingRun::agree(const std::vector<double>& facts, const char* what) const {
+  if (world_.size() == 1) return;
+  const auto count = static_cast<std::int64_t>(facts.size());
+  const auto everybody = world_.gathered(torch::tensor(facts, torch::kFloat64));
+  for (std::int64_t rank = 1; rank < world_.size(); ++rank) {
+    if (torch::equal(everybody.narrow(0, 0, count), everybody.narrow(0, rank * count, count))) continue;
+    throw DataError(
+        fmt::format("the {} processes do not agree: rank {} has other {} than rank 0; start all with the "
+                    "same command, on files that all of them see",
+                    world_.size(), rank, what));
+  }
 }
 
 void TrainingRun::epoch() {
@@ -223,10 +261,6 @@ void TrainingRun::write_state() {
 
 double TrainingRun::validation_loss() {
   constexpr std::int64_t kBatchTokens = 8192;
-  if (!validation_) {
-    validation_ = encode_texts(hooks_.validation, tokenizer_, model_.config().context);
-    if (validation_->examples.empty()) throw DataError("the validation text has nothing learned to measure");
-  }
   double total = 0;
   for (const auto& places : plan_batches(validation_->examples, kBatchTokens, 0, 0)) {
     total += step_.total_loss(validation_->examples, places);

@@ -107,7 +107,8 @@ RunModel pretrain_stage(StageStore& store, const RunSetup& setup, const data::Le
   std::vector<std::string> dependencies =
       setup.dependencies({"llm.hidden", "llm.intermediate", "llm.layers", "llm.heads", "llm.key_value_heads",
                           "llm.context", "llm.vocabulary", "llm.piece_length", "llm.dropout", "llm.rope_theta",
-                          "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"});
+                          "pretraining.", "instructions.held_back", "instructions.minimum_history", "prompts.style"},
+                         {"pretraining.checkpoint_seconds", "pretraining.activation_checkpointing"});
   dependencies.push_back(fmt::format("seed={}", seed));
   dependencies.push_back(arithmetic(setup.configuration.read<llm::PretrainingOptions>().precision));
   const auto pretrain = [&](StageFolder& stage) {
@@ -165,7 +166,10 @@ RunModel checkpoint_stage(StageStore& store, const RunSetup& setup) {
 RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard, const RunModel& pretrained,
                     bool augmented, const std::vector<std::string>& case_dependencies,
                     const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
-  std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."});
+  // What changes no weight stays out, and what is not used.
+  std::vector<std::string> without{"tuning.checkpoint_seconds", "tuning.activation_checkpointing"};
+  if (setup.configuration.read<llm::TuningOptions>().method != "lora") without.emplace_back("tuning.lora_");
+  std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."}, without);
   dependencies.push_back(arithmetic(setup.configuration.read<llm::TuningOptions>().precision));
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
   dependencies.push_back("pretrained=" + pretrained.stage.key);

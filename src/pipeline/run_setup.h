@@ -51,8 +51,9 @@ struct RunSetup {
   prompts::Templates templates;
 
   [[nodiscard]] const Dataset& dataset() const { return loaded.dataset; }
-  /// Lines for stage keys: the data set and every option with one of the prefixes.
-  [[nodiscard]] std::vector<std::string> dependencies(const std::vector<std::string>& prefixes) const;
+  /// Lines for stage keys: the data set and every option with one of the prefixes, and none of `without`.
+  [[nodiscard]] std::vector<std::string> dependencies(const std::vector<std::string>& prefixes,
+                                                      const std::vector<std::string>& without = {}) const;
 };
 
 /// Finds the run's data set: on this machine, else by download where allowed, else the fallback; says on the log what it took.

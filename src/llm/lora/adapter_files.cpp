@@ -1,5 +1,6 @@
 #include "llm/lora/adapter_files.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <vector>
@@ -20,6 +21,7 @@ namespace llama4rec::llm {
 namespace {
 
 constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kModelConfigFile = "config.json";
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 constexpr const char* kTemplate = "llama4rec.chat_template";
 constexpr const char* kSystemText = "llama4rec.system_text";
@@ -58,7 +60,7 @@ void expect_nothing(const JsonReader& reader, const char* key) {
 }  // namespace
 
 bool is_adapter_folder(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kConfigFile) && !std::filesystem::exists(folder / "config.json");
+  return std::filesystem::exists(folder / kConfigFile) && !std::filesystem::exists(folder / kModelConfigFile);
 }
 
 void write_adapters(const std::filesystem::path& folder, const LoraAdapters& adapters,
@@ -66,6 +68,9 @@ void write_adapters(const std::filesystem::path& folder, const LoraAdapters& ada
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
+  if (std::filesystem::exists(folder / kModelConfigFile)) {
+    throw UsageError(folder.string() + " holds a whole model; adapters need a folder of their own");
+  }
   std::filesystem::remove(folder / kConfigFile, error);  // a half-replaced folder must not look whole
   tensor::TensorFile content{
       .tensors = {}, .metadata = {{"format", "pt"}, {kTemplate, chat.chat_template}, {kSystemText, chat.system_text}}};
@@ -106,8 +111,14 @@ AdapterConfig read_adapter_config(const std::filesystem::path& folder) {
   reader.expect("fan_in_fan_out", false);
   reader.expect("use_dora", false);
   for (const char* key : {"modules_to_save", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern",
-                          "trainable_token_indices", "layer_replication", "target_parameters"}) {
+                          "trainable_token_indices", "layer_replication", "target_parameters",
+                          "alora_invocation_tokens", "exclude_modules"}) {
     expect_nothing(reader, key);
+  }
+  // Other ways of beginning change the base as well.
+  const auto& begin = reader.value("init_lora_weights");
+  if (!begin.is_null() && !begin.is_boolean() && begin != "gaussian" && begin != "eva") {
+    reader.fail("init_lora_weights", "true, false, \"gaussian\" or \"eva\"");
   }
   AdapterConfig adapter;
   adapter.base = reader.text("base_model_name_or_path");
@@ -129,6 +140,13 @@ LoraAdapters read_adapters(const std::filesystem::path& folder, const AdapterCon
   const torch::NoGradGuard no_grad;
   const auto file = weights_file(folder);
   const tensor::MappedSafetensors weights(file);
+  for (const auto target : parse_adapter_targets(adapter.options.targets)) {
+    const auto [out, in] = target_shape(config, target);
+    if (adapter.options.rank <= std::min(out, in)) continue;
+    throw DataError({.file = (folder / kConfigFile).string()},
+                    fmt::format("r is {}, but a matrix of the base model has the shape [{}, {}]; expected at most {}",
+                                adapter.options.rank, out, in, std::min(out, in)));
+  }
   LoraAdapters adapters(config, adapter.options, 0, device);
   std::set<std::string> known;
   const auto fill = [&](const std::string& name, const torch::Tensor& target) {

@@ -142,10 +142,15 @@ void ParameterUnits::add_gradients(std::size_t number, std::span<const std::vect
     const auto& member = unit.trainable.members[i];
     const auto place = whole.narrow(0, member.offset, member.count).view(member.shape);
     for (std::size_t thread = 0; thread < gradients.size(); ++thread) {
+      const auto& gradient = gradients[thread][i];
       if (thread == 0 && fresh) {
-        place.copy_(gradients[thread][i]);
-      } else {
-        place.add_(gradients[thread][i]);
+        if (gradient.defined()) {
+          place.copy_(gradient);
+        } else {
+          place.zero_();
+        }
+      } else if (gradient.defined()) {
+        place.add_(gradient);
       }
     }
   }
@@ -228,7 +233,8 @@ void ParameterUnits::collect_weights() {
     }
     if (world_->size() == 1) continue;
     for (auto* flat : {&units_[unit].trainable, &units_[unit].frozen}) {
-      for (auto& member : flat->members) member.tensor.set_data(member.tensor.detach().cpu());
+      for (auto& member : flat->members) member.tensor.set_data(member.tensor.detach().cpu().clone());
+      flat->whole = Tensor();
     }
   }
 }

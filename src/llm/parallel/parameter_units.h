@@ -52,7 +52,7 @@ class ParameterUnits {
   [[nodiscard]] const std::vector<torch::Tensor>& trainable(std::size_t unit) const { return units_[unit].leaves; }
   /// Gradients are zero from here on.
   void forget_gradients();
-  /// Adds gradients of `trainable(unit)`, one list per thread (maybe none). From stage 2 on they are summed over the processes now, and only the own part is
+  /// Adds gradients of `trainable(unit)`, one list per thread (maybe none); one that is undefined is zero. From stage 2 on they are summed over the processes now, and only the own part is
   /// kept; every process must call this in the same order.
   void add_gradients(std::size_t unit, std::span<const std::vector<torch::Tensor>> gradients);
   /// Sums over the processes what `add_gradients` has not.

@@ -1,6 +1,7 @@
 #include "llm/parallel/world.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,11 @@ World::World(const Placement& placement, const torch::Device& device, std::int64
       group->backend = make_gloo(store, placement, timeout);
     } else {
 #ifdef USE_C10D_NCCL
-      group->backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, placement.rank, placement.size);
+      // So that waiting ends when another process is gone; read when the group is made.
+      for (const char* name : {"NCCL_BLOCKING_WAIT", "TORCH_NCCL_BLOCKING_WAIT"}) ::setenv(name, "1", 0);
+      const auto nccl = c10d::ProcessGroupNCCL::Options::create();
+      nccl->timeout = timeout;
+      group->backend = c10::make_intrusive<c10d::ProcessGroupNCCL>(store, placement.rank, placement.size, nccl);
       group->scatters = true;
 #else
       throw UsageError("this build of libtorch has no NCCL: several processes train on the CPU only");
@@ -95,14 +100,22 @@ void World::run(const char* what, const Call& call) const {
 void World::sum(Tensor values) const {
   if (!group_ || values.numel() == 0) return;
   run("a sum over all processes", [&] {
-    std::vector<Tensor> tensors{std::move(values)};
+    std::vector<Tensor> tensors{values.to(group_->device)};
     group_->backend->allreduce(tensors)->wait();
+    if (values.device() != group_->device) values.copy_(tensors.front());
   });
+}
+
+Tensor World::gathered(const Tensor& values) const {
+  if (!group_) return values;
+  auto all = torch::zeros({values.numel() * placement_.size}, values.options()).to(group_->device);
+  gather(values.to(group_->device), all);
+  return all.to(values.device());
 }
 
 double World::sum(double value) const {
   if (!group_) return value;
-  auto values = torch::full({1}, value, torch::kFloat64).to(group_->device);
+  const auto values = torch::full({1}, value, torch::kFloat64);
   sum(values);
   return values.item<double>();
 }

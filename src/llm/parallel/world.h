@@ -28,7 +28,7 @@ class World {
   /// The process that speaks and writes for all.
   [[nodiscard]] bool leads() const { return placement_.rank == 0; }
 
-  /// Sum over all processes, in place.
+  /// Sum over all processes, in place; on any device.
   void sum(torch::Tensor values) const;
   [[nodiscard]] double sum(double value) const;
   /// This process's part of the sum of `full` [size * part] -> own [part]; `full` is left with other content. Gloo has no such operation and
@@ -36,6 +36,8 @@ class World {
   void sum_own_part(torch::Tensor full, torch::Tensor own) const;
   /// All parts side by side: own [part] -> full [size * part]. `own` may be the part of `full` in its place.
   void gather(const torch::Tensor& own, torch::Tensor full) const;
+  /// Everybody's values side by side, on any device: [count] -> [size * count].
+  [[nodiscard]] torch::Tensor gathered(const torch::Tensor& values) const;
   /// Waits until all are here.
   void meet() const;
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <exception>
 #include <functional>
@@ -17,6 +18,7 @@
 #include "core/interrupt.h"
 #include "core/random.h"
 #include "llm/adamw.h"
+#include "llm/engine/precision.h"
 #include "llm/gradient_step.h"
 #include "llm/lora/adapters.h"
 #include "llm/parallel/parameter_units.h"
@@ -131,18 +133,36 @@ TEST(GradientStep, RecomputationKeepsTheMasksOfDropout) {
   config.dropout = 0.3;
   const auto examples = random_examples(5);
   const World alone;
-  std::vector<Tensor> gradients[2];
-  for (const bool checkpointing : {false, true}) {
+  const auto gradients = [&](ZeroStage stage, bool checkpointing, bool mixed, bool low_rank, std::uint64_t seed) {
     Transformer model(config, 5, torch::kCPU);
     widen_weights(model, 0.3, 11);
-    ParameterUnits units(training_units(model, nullptr), alone, ZeroStage::kNothing);
-    GradientStep step(model, nullptr, units, alone, {.activation_checkpointing = checkpointing});
-    (void)step.compute(examples, all_places(examples), 8);
-    for (const auto& part : units.own_parts()) gradients[checkpointing ? 1 : 0].push_back(part.gradient.clone());
-  }
-  for (std::size_t i = 0; i < gradients[0].size(); ++i) {
-    EXPECT_LT((gradients[0][i] - gradients[1][i]).abs().max().item<double>(),
-              1e-6 + 1e-5 * gradients[0][i].abs().max().item<double>());
+    std::unique_ptr<LoraAdapters> adapters;
+    if (low_rank) {
+      adapters = std::make_unique<LoraAdapters>(config, LoraOptions{.rank = 2, .dropout = 0.4}, 3, torch::kCPU);
+      const torch::NoGradGuard no_grad;
+      for (const auto& [name, tensor] : adapters->parameters()) tensor.detach().add_(0.05);
+    }
+    ParameterUnits units(training_units(model, adapters.get()), alone, stage);
+    GradientStep step(model, adapters.get(), units, alone,
+                      {.mixed_precision = mixed, .activation_checkpointing = checkpointing});
+    (void)step.compute(examples, all_places(examples), seed);
+    std::vector<Tensor> copies;
+    for (const auto& part : units.own_parts()) copies.push_back(part.gradient.clone());
+    return torch::cat(copies);
+  };
+  for (const bool mixed : {false, true}) {
+    if (mixed && parse_precision("auto") != Precision::kBfloat16) continue;
+    for (const bool low_rank : {false, true}) {
+      const auto plain = gradients(ZeroStage::kNothing, false, mixed, low_rank, 8);
+      const double largest = plain.abs().max().item<double>();
+      for (const auto& [stage, checkpointing] :
+           {std::pair{ZeroStage::kNothing, true}, {ZeroStage::kGradients, false}, {ZeroStage::kWeights, true}}) {
+        const auto other = gradients(stage, checkpointing, mixed, low_rank, 8);
+        EXPECT_LT((other - plain).abs().max().item<double>(), 1e-6 + 1e-5 * largest) << mixed << low_rank;
+      }
+      const auto other_masks = gradients(ZeroStage::kNothing, false, mixed, low_rank, 9);
+      EXPECT_GT((other_masks - plain).abs().max().item<double>(), 0.01 * largest) << "dropout is at work";
+    }
   }
 }
 
@@ -270,6 +290,25 @@ void expect_same(const Trained& found, const Trained& expected) {
     EXPECT_LT((found.weights[i] - expected.weights[i]).norm().item<double>(),
               1e-3 * expected.weights[i].norm().item<double>() + 1e-3);
   }
+}
+
+TEST(Distributed, RefusesProcessesThatDoNotAgree) {
+  // Two processes with other adapters: whichever speaks, both say so.
+  std::atomic<int> refused = 0;
+  try {
+    as_ranks(2, [&](const World& world) {
+      try {
+        (void)train(world, 1, world.rank() == 1);
+      } catch (const DataError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("rank 1 has other options, data, model and state than rank 0"));
+        refused += 1;
+        throw;
+      }
+    });
+    FAIL();
+  } catch (const DataError&) {
+  }
+  EXPECT_EQ(refused, 2);
 }
 
 class EveryStage : public ::testing::TestWithParam<std::tuple<int, int, bool>> {};

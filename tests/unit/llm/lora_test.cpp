@@ -174,6 +174,7 @@ TEST(Lora, SavesInTheLayoutOfPeftAndLoadsThatAgain) {
               ElementsAre("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"));
   EXPECT_TRUE(is_adapter_folder(folder));
   EXPECT_FALSE(is_adapter_folder(tuned.base));
+  EXPECT_THROW(tuned.model->save_adapters(tuned.base), UsageError) << "nobody would find them there";
   const auto loaded = EmbeddedLlm::load(folder, torch::kCPU);
   EXPECT_EQ(loaded->fingerprint(), tuned.model->fingerprint());
   EXPECT_FALSE(loaded->adapted()) << "merged weights are nobody's base";
@@ -207,6 +208,10 @@ TEST(Lora, KeepsTheChatTemplateItWasTrainedWith) {
   const auto loaded = EmbeddedLlm::load(tuned.folder / "chat", torch::kCPU);
   EXPECT_EQ(loaded->fingerprint(), model->fingerprint()) << "the fingerprint holds the template";
   EXPECT_EQ(loaded->encode({{"x"}}), model->encode({{"x"}}));
+  const auto other_text = EmbeddedLlm::load(tuned.folder / "chat", torch::kCPU, {.system_text = "Be long."});
+  EXPECT_EQ(other_text->encode({{"x"}}),
+            EmbeddedLlm::load(tuned.base, torch::kCPU, {.chat_template = "llama2", .system_text = "Be long."})
+                ->encode({{"x"}}));
 }
 
 TEST(Lora, NamesTargetsThatDoNotExistAndRanksThatDoNotFit) {
@@ -235,6 +240,9 @@ TEST(Lora, RefusesAdaptersThatItDoesNotUnderstand) {
                                                            {"bias", "all"},
                                                            {"use_dora", true},
                                                            {"fan_in_fan_out", true},
+                                                           {"init_lora_weights", "pissa"},
+                                                           {"alora_invocation_tokens", {1, 2}},
+                                                           {"r", 4000},
                                                            {"modules_to_save", {"lm_head"}},
                                                            {"rank_pattern", {{"q_proj", 2}}},
                                                            {"target_modules", {"q_proj", "embed_tokens"}},
