@@ -118,9 +118,12 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 PYTHON
 asked=$!
-for _ in $(seq 100); do
-  http "${address%/v1}/metrics" 2>/dev/null | grep -q '^llama4rec_running_requests [1-9]' && break
-done
+# All have arrived before the signal: a connection that nobody took yet would be closed unread.
+arrived() {
+  http "${address%/v1}/metrics" 2>/dev/null |
+    awk '/^llama4rec_(running_requests|waiting_requests|answers_total) / { sum += $2 } END { exit !(sum >= 24) }'
+}
+for _ in $(seq 200); do arrived && break; done
 stop INT
 wait "$asked" || true
 ok "SIGINT ends it with status 130 too" test "$status" = 130
