@@ -14,7 +14,6 @@
 namespace llama4rec::llm {
 namespace {
 
-using torch::Tensor;
 using OwnState = ParameterUnits::OwnState;
 
 constexpr const char* kWeight = "weight.";

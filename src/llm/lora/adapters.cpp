@@ -21,7 +21,7 @@ constexpr std::size_t index_of(AdapterTarget target) { return static_cast<std::s
 /// Values from our own stream: the same on every device and version.
 Tensor uniform(std::int64_t rows, std::int64_t columns, double bound, RandomStream& random) {
   auto values = torch::empty({rows, columns}, torch::kFloat32);
-  float* data = values.data_ptr<float>();
+  auto* data = values.data_ptr<float>();
   for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(bound * (2 * random.uniform() - 1));
   return values;
 }
