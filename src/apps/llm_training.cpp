@@ -21,7 +21,7 @@ std::vector<std::int64_t> peak_memory(const llm::World& world, std::int64_t own)
   return {bytes.data_ptr<std::int64_t>(), bytes.data_ptr<std::int64_t>() + bytes.numel()};
 }
 
-/// How many numbers stand in the last of a list, for a line of text.
+/// The last of a list, for a line of text.
 std::string last_of(const std::vector<double>& values) {
   return values.empty() ? "none" : fmt::format("{:.4f}", values.back());
 }
