@@ -6,6 +6,7 @@
 #include <atomic>
 #include <vector>
 
+#include "llm/dropout.h"
 #include "llm/simd_math.h"
 
 namespace llama4rec::llm {
@@ -134,44 +135,17 @@ struct GatedActivation : Function<GatedActivation> {
   }
 };
 
-/// A well mixed 32-bit value of an index (the finaliser of MurmurHash3).
-inline std::uint32_t hashed(std::uint32_t index, std::uint32_t low, std::uint32_t high) {
-  std::uint32_t h = (index ^ low) * 0x9E3779B1U + high;
-  h ^= h >> 16;
-  h *= 0x85EBCA6BU;
-  h ^= h >> 13;
-  h *= 0xC2B2AE35U;
-  h ^= h >> 16;
-  return h;
-}
-
 constexpr std::int64_t kDropBlock = 4096;
-
-/// factors[i] = `factor` where element first + i is kept, else 0. Plain values and a 32-bit counter: whole vectors of indices
-/// are hashed at once.
-void keep_factors(float* __restrict factors, std::uint32_t first, std::uint32_t count, std::uint64_t seed,
-                  std::int32_t threshold, float factor) {
-  const auto low = static_cast<std::uint32_t>(seed);
-  const auto high = static_cast<std::uint32_t>(seed >> 32);
-#pragma omp simd
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const auto h = static_cast<std::int32_t>(hashed(first + i, low, high) >> 1);
-    factors[i] = h >= threshold ? factor : 0.0F;
-  }
-}
 
 /// out[i] = (residual[i] or 0) + x[i] / keep where element i is kept.
 void drop(const float* residual, const float* x, float* out, std::int64_t n, double probability, std::uint64_t seed) {
-  // Compared as 31-bit signed values: those compare fast.
-  const auto threshold = static_cast<std::int32_t>(probability * 2147483648.0);
-  const float factor = static_cast<float>(1.0 / (1.0 - probability));
+  const Dropout dropout(probability, seed);
   at::parallel_for(0, (n + kDropBlock - 1) / kDropBlock, 4, [=](std::int64_t begin, std::int64_t end) {
     float factors[kDropBlock];
     for (std::int64_t block = begin; block < end; ++block) {
       const auto start = block * kDropBlock;
       const auto count = std::min(kDropBlock, n - start);
-      keep_factors(factors, static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(count), seed, threshold,
-                   factor);
+      dropout.factors(factors, static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(count));
       const float* in = x + start;
       float* o = out + start;
       if (residual == nullptr) {

@@ -2,7 +2,9 @@
 
 #include <torch/autograd.h>
 
-#include "llm/engine/gradient_product.h"
+#include <vector>
+
+#include "llm/mixed/panels.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -31,8 +33,11 @@ struct MixedLinear : Function<MixedLinear> {
     auto dx = torch::empty_like(x);
     copies.backward.multiply(dy.data_ptr<float>(), dy.size(1), rows, dx.data_ptr<float>(), dx.size(1), Into::kStore);
     if (!context->needs_input_grad(1)) return {dx, Tensor(), Tensor()};  // a frozen weight
-    auto dw = torch::zeros_like(saved[1]);
-    add_gradient_product(dy.data_ptr<float>(), x.data_ptr<float>(), rows, dy.size(1), x.size(1), dw.data_ptr<float>());
+    auto dw = torch::empty_like(saved[1]);
+    const auto dy_bits = mixed::narrowed(dy.data_ptr<float>(), dy.numel());
+    const auto x_bits = mixed::narrowed(x.data_ptr<float>(), x.numel());
+    mixed::gradient_of_matrix(dy_bits.data(), dy.size(1), x_bits.data(), x.size(1), rows, dy.size(1), x.size(1),
+                              dw.data_ptr<float>(), Into::kStore);
     return {dx, dw, Tensor()};
   }
 };

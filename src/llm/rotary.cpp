@@ -54,38 +54,24 @@ void RotaryTable::rotate(Tensor& x, const Tensor& positions, std::int64_t heads,
   }
   float* base = x.data_ptr<float>();
   const std::int64_t* position = positions.data_ptr<std::int64_t>();
-  const float* cosines = cosines_.data_ptr<float>();
-  const float* sines = sines_.data_ptr<float>();
-  const float sign = static_cast<float>(direction);
   at::parallel_for(0, rows, 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const float* c = cosines + position[row] * half;
-      const float* s = sines + position[row] * half;
-      for (std::int64_t head = 0; head < heads; ++head) {
-        float* a = base + row * stride + head * dimension_;
-        float* b = a + half;
-#pragma omp simd
-        for (std::int64_t i = 0; i < half; ++i) {
-          const float first = a[i] * c[i] - b[i] * s[i] * sign;
-          b[i] = b[i] * c[i] + a[i] * s[i] * sign;
-          a[i] = first;
-        }
-      }
-    }
+    for (std::int64_t row = begin; row < end; ++row) rotate_row(base + row * stride, position[row], heads, direction);
   });
 }
 
-void RotaryTable::rotate_row(float* row, std::int64_t position, std::int64_t heads) const {
+void RotaryTable::rotate_row(float* row, std::int64_t position, std::int64_t heads, int direction) const {
   const auto half = dimension_ / 2;
   const float* c = cosines_.data_ptr<float>() + position * half;
   const float* s = sines_.data_ptr<float>() + position * half;
+  const auto sign = static_cast<float>(direction);
   for (std::int64_t head = 0; head < heads; ++head) {
     float* a = row + head * dimension_;
     float* b = a + half;
 #pragma omp simd
     for (std::int64_t i = 0; i < half; ++i) {
-      const float first = a[i] * c[i] - b[i] * s[i];
-      b[i] = b[i] * c[i] + a[i] * s[i];
+      const float turned = s[i] * sign;
+      const float first = a[i] * c[i] - b[i] * turned;
+      b[i] = b[i] * c[i] + a[i] * turned;
       a[i] = first;
     }
   }

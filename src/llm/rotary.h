@@ -20,8 +20,8 @@ class RotaryTable {
   /// positions [rows] (int64, below the context). `direction` 1, or -1 for the inverse (the gradient). Outside autograd.
   void rotate(torch::Tensor& x, const torch::Tensor& positions, std::int64_t heads, int direction) const;
 
-  /// One row of `heads` heads on the CPU, in place.
-  void rotate_row(float* row, std::int64_t position, std::int64_t heads) const;
+  /// One row of `heads` heads on the CPU, in place; `direction` as above.
+  void rotate_row(float* row, std::int64_t position, std::int64_t heads, int direction = 1) const;
 
   /// The composed form, inside autograd. x [rows, heads, dimension] -> the same shape.
   [[nodiscard]] torch::Tensor rotated(const torch::Tensor& x, const torch::Tensor& positions) const;

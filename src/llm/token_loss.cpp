@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "llm/engine/gradient_product.h"
 #include "llm/layers.h"
+#include "llm/mixed/panels.h"
 #include "llm/mixed_linear.h"
 #include "llm/simd_math.h"
 
@@ -59,45 +59,92 @@ double softmax_gradient(Tensor& logits, const Tensor& targets, float factor) {
 /// What gradients are for.
 enum class Learning { kNothing, kStates, kStatesAndHead };
 
+/// The products of one block of rows in float32.
+class PlainProducts {
+ public:
+  explicit PlainProducts(const Tensor& head) : head_(head), transposed_(head.t()) {}
+  void logits(const Tensor& x, Tensor& out) const { torch::mm_out(out, x, transposed_); }
+  void gradients(const Tensor& x, const Tensor& logits, Tensor& dx, Tensor* dhead) const {
+    torch::mm_out(dx, logits, head_);
+    if (dhead != nullptr) dhead->addmm_(logits.t(), x);
+  }
+
+ private:
+  Tensor head_;
+  Tensor transposed_;
+};
+
+/// The same in bfloat16; rows are rounded once.
+class MixedProducts {
+ public:
+  explicit MixedProducts(const MixedWeight& copies) : copies_(copies) {}
+  void logits(const Tensor& x, Tensor& out) const {
+    copies_.forward.multiply(x.data_ptr<float>(), x.size(1), x.size(0), out.data_ptr<float>(), out.size(1),
+                             Into::kStore);
+  }
+  void gradients(const Tensor& x, const Tensor& logits, Tensor& dx, Tensor* dhead) {
+    const auto rows = x.size(0);
+    const auto vocabulary = logits.size(1);
+    const auto stride = mixed::whole(vocabulary, 2);
+    auto* gradient = mixed::scratch(gradient_, rows * stride);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      gradient[(row + 1) * stride - 1] = 0;
+      mixed::narrow_row(logits.data_ptr<float>() + row * vocabulary, vocabulary, gradient + row * stride);
+    }
+    copies_.backward.multiply_bits(gradient, stride, rows, dx.data_ptr<float>(), dx.size(1), Into::kStore);
+    if (dhead == nullptr) return;
+    const auto states = mixed::narrowed(x.data_ptr<float>(), x.numel());
+    mixed::gradient_of_matrix(gradient, stride, states.data(), x.size(1), rows, vocabulary, x.size(1),
+                              dhead->data_ptr<float>(), first_ ? Into::kStore : Into::kAdd);
+    first_ = false;
+  }
+
+ private:
+  const MixedWeight& copies_;
+  std::vector<Bfloat16Bits> gradient_;
+  bool first_ = true;
+};
+
+/// Loss over blocks of rows: the sum of the cross-entropies; gradients of their mean into dx and dhead where these are defined.
+template <class Products>
+double loss_by_blocks(Products& products, const Tensor& x, std::int64_t vocabulary, const Tensor& targets, Tensor& dx,
+                      Tensor& dhead) {
+  const auto rows = x.size(0);
+  const auto block = block_rows(vocabulary);
+  auto logits = torch::empty({std::min(block, rows), vocabulary}, x.options());
+  double total = 0;
+  for (std::int64_t begin = 0; begin < rows; begin += block) {
+    const auto count = std::min(block, rows - begin);
+    const auto part = x.narrow(0, begin, count);
+    auto out = logits.narrow(0, 0, count);
+    products.logits(part, out);
+    total += softmax_gradient(out, targets.narrow(0, begin, count), 1.0F / static_cast<float>(rows));
+    if (!dx.defined()) continue;
+    auto rows_of_dx = dx.narrow(0, begin, count);
+    products.gradients(part, out, rows_of_dx, dhead.defined() ? &dhead : nullptr);
+  }
+  return total;
+}
+
 /// x [n, hidden], head [vocabulary, hidden], targets [n] -> mean loss. Both gradients are computed in the forward pass, where the
 /// probabilities of a block are at hand, and only scaled in the backward pass.
 struct TokenLoss : Function<TokenLoss> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& head, const Tensor& targets,
                         Learning learning, const MixedWeight* copies) {
-    const auto rows = x.size(0);
-    const auto block = block_rows(head.size(0));
-    auto logits = torch::empty({std::min(block, rows), head.size(0)}, x.options());
     auto dx = learning == Learning::kNothing ? Tensor() : torch::empty_like(x);
-    auto dhead = learning == Learning::kStatesAndHead ? torch::zeros_like(head) : Tensor();
-    const auto transposed = head.t();
+    Tensor dhead;
     double total = 0;
-    for (std::int64_t begin = 0; begin < rows; begin += block) {
-      const auto count = std::min(block, rows - begin);
-      const auto part = x.narrow(0, begin, count);
-      auto out = logits.narrow(0, 0, count);
-      if (copies == nullptr) {
-        torch::mm_out(out, part, transposed);
-      } else {
-        copies->forward.multiply(part.data_ptr<float>(), x.size(1), count, out.data_ptr<float>(), head.size(0),
-                                 Into::kStore);
-      }
-      total += softmax_gradient(out, targets.narrow(0, begin, count), 1.0F / static_cast<float>(rows));
-      if (learning == Learning::kNothing) continue;
-      auto target_rows = dx.narrow(0, begin, count);
-      if (copies == nullptr) {
-        torch::mm_out(target_rows, out, head);
-        if (dhead.defined()) dhead.addmm_(out.t(), part);
-      } else {
-        copies->backward.multiply(out.data_ptr<float>(), head.size(0), count, target_rows.data_ptr<float>(), x.size(1),
-                                  Into::kStore);
-        if (dhead.defined()) {
-          add_gradient_product(out.data_ptr<float>(), part.data_ptr<float>(), count, head.size(0), x.size(1),
-                               dhead.data_ptr<float>());
-        }
-      }
+    if (copies == nullptr) {
+      if (learning == Learning::kStatesAndHead) dhead = torch::zeros_like(head);
+      PlainProducts products(head);
+      total = loss_by_blocks(products, x, head.size(0), targets, dx, dhead);
+    } else {
+      if (learning == Learning::kStatesAndHead) dhead = torch::empty_like(head);
+      MixedProducts products(*copies);
+      total = loss_by_blocks(products, x, head.size(0), targets, dx, dhead);
     }
     if (learning != Learning::kNothing) context->save_for_backward({dx, dhead});
-    return torch::full({}, total / static_cast<double>(rows), x.options());
+    return torch::full({}, total / static_cast<double>(x.size(0)), x.options());
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {

@@ -8,6 +8,7 @@
 #include "core/random.h"
 #include "llm/layers.h"
 #include "llm/lora/adapters.h"
+#include "llm/mixed/block.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -94,15 +95,19 @@ Tensor Transformer::embedded(const Tensor& tokens, const TrainingPass& pass) con
 }
 
 Tensor Transformer::block_states(std::size_t layer, const Tensor& x, const SequenceShape& shape,
-                                 const TrainingPass& pass, const MixedBlock* mixed) const {
+                                 const TrainingPass& pass, const MixedBlock* copies) const {
   const auto& block = blocks_[layer];
   const double dropout = pass.dropout_seed ? config_.dropout : 0.0;
   const auto seed = [&](std::uint64_t branch) {
     return dropout_seed(pass.dropout_seed.value_or(0), 1 + 2 * static_cast<std::uint64_t>(layer) + branch);
   };
-  const auto product = [&](const Tensor& input, const Tensor& weight, MixedWeight MixedBlock::*copies,
+  if (copies != nullptr && pass.adapters == nullptr && use_fused(x) && mixed::fits_block(config_)) {
+    return mixed::block(x, *this, layer, *copies,
+                        {.shape = shape, .dropout = dropout, .attention_seed = seed(0), .feed_forward_seed = seed(1)});
+  }
+  const auto product = [&](const Tensor& input, const Tensor& weight, MixedWeight MixedBlock::*matrix,
                            std::initializer_list<AdapterTarget> targets) {
-    const auto y = mixed == nullptr ? torch::linear(input, weight) : mixed_linear(input, weight, mixed->*copies);
+    const auto y = copies == nullptr ? torch::linear(input, weight) : mixed_linear(input, weight, copies->*matrix);
     if (pass.adapters == nullptr) return y;
     std::optional<std::uint64_t> adapter_seed;
     if (pass.dropout_seed) adapter_seed = derived_seed(*pass.dropout_seed, "lora", {static_cast<std::uint64_t>(layer)});

@@ -77,9 +77,9 @@ class Transformer {
   [[nodiscard]] torch::Tensor training_states(const torch::Tensor& tokens, const TrainingPass& pass) const;
   /// [batch * length, hidden] of tokens [batch, length].
   [[nodiscard]] torch::Tensor embedded(const torch::Tensor& tokens, const TrainingPass& pass) const;
-  /// One block. x [batch * length, hidden] -> the same shape. `mixed`: copies of this block (in the place of the pass's).
+  /// One block. x [batch * length, hidden] -> the same shape. `copies`: of this block (in the place of the pass's).
   [[nodiscard]] torch::Tensor block_states(std::size_t layer, const torch::Tensor& x, const SequenceShape& shape,
-                                           const TrainingPass& pass, const MixedBlock* mixed) const;
+                                           const TrainingPass& pass, const MixedBlock* copies) const;
   [[nodiscard]] MixedBlock mixed_block(std::size_t layer) const;
   [[nodiscard]] MixedWeights mixed_weights() const;
   /// Without dropout and in float32.

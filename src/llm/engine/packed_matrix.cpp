@@ -135,12 +135,28 @@ void PackedMatrix::multiply_panels(const X* x, std::int64_t x_stride, std::int64
   }
 }
 
+template <class F>
+void PackedMatrix::share_panels(std::int64_t rows, const F& f) const {
+  if (at::in_parallel_region() || 2 * rows * in_ * out_ < kParallelWork) {
+    f(0, panels());
+  } else {
+    at::parallel_for(0, panels(), 1, f);
+  }
+}
+
+void PackedMatrix::multiply_bits(const Bfloat16Bits* x, std::int64_t x_stride, std::int64_t rows, float* y,
+                                 std::int64_t y_stride, Into into) const {
+  share_panels(rows, [&](std::int64_t first, std::int64_t last) {
+    multiply_panels(x, x_stride, rows, static_cast<const Bfloat16Bits*>(data_.data_ptr()), first, last, y, y_stride,
+                    into);
+  });
+}
+
 void PackedMatrix::multiply(const float* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
                             Into into) const {
   if (rows == 0) return;
-  thread_local std::vector<Bfloat16Bits> rounded;
-  const Bfloat16Bits* bits = nullptr;
   if (precision_ == Precision::kBfloat16) {
+    thread_local std::vector<Bfloat16Bits> rounded;
     rounded.resize(static_cast<std::size_t>(rows * padded_in_));
     for (std::int64_t row = 0; row < rows; ++row) {
       Bfloat16Bits* to = rounded.data() + row * padded_in_;
@@ -149,24 +165,16 @@ void PackedMatrix::multiply(const float* x, std::int64_t x_stride, std::int64_t 
       for (std::int64_t i = 0; i < in_; ++i) to[i] = narrow(from[i]);
       if (padded_in_ > in_) to[in_] = 0;
     }
-    bits = rounded.data();
+    multiply_bits(rounded.data(), padded_in_, rows, y, y_stride, into);
+    return;
   }
-  const auto run = [&](std::int64_t first, std::int64_t last) {
-    switch (precision_) {
-      case Precision::kFloat32:
-        return multiply_panels(x, x_stride, rows, data_.data_ptr<float>(), first, last, y, y_stride, into);
-      case Precision::kBfloat16:
-        return multiply_panels(bits, padded_in_, rows, static_cast<const Bfloat16Bits*>(data_.data_ptr()), first, last,
-                               y, y_stride, into);
-      case Precision::kInt8:
-        return multiply_panels(x, x_stride, rows, data_.data_ptr<std::int8_t>(), first, last, y, y_stride, into);
+  share_panels(rows, [&](std::int64_t first, std::int64_t last) {
+    if (precision_ == Precision::kFloat32) {
+      multiply_panels(x, x_stride, rows, data_.data_ptr<float>(), first, last, y, y_stride, into);
+    } else {
+      multiply_panels(x, x_stride, rows, data_.data_ptr<std::int8_t>(), first, last, y, y_stride, into);
     }
-  };
-  if (at::in_parallel_region() || 2 * rows * in_ * out_ < kParallelWork) {
-    run(0, panels());
-  } else {
-    at::parallel_for(0, panels(), 1, run);
-  }
+  });
 }
 
 }  // namespace llama4rec::llm

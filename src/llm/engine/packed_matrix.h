@@ -32,6 +32,9 @@ class PackedMatrix {
   /// already called from one of several; the result does not depend on that.
   void multiply(const float* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
                 Into into) const;
+  /// The same with x [rows, in] already in bfloat16, for a matrix in bfloat16. Where `in` is odd, each row is followed by a zero.
+  void multiply_bits(const Bfloat16Bits* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
+                     Into into) const;
 
  private:
   template <int R>
@@ -39,6 +42,9 @@ class PackedMatrix {
   template <class X, class W>
   void multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels, std::int64_t first,
                        std::int64_t last, float* y, std::int64_t y_stride, Into into) const;
+  /// Calls f(first panel, last panel), on several threads where that pays.
+  template <class F>
+  void share_panels(std::int64_t rows, const F& f) const;
   [[nodiscard]] std::int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
 
   Precision precision_ = Precision::kFloat32;

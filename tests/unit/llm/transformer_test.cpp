@@ -219,6 +219,70 @@ TEST(Transformer, AttendsAcrossBlocksOfQueriesLikeTheComposedForm) {
   EXPECT_LT((fused - qkv.grad()).abs().max().item<double>(), 2e-4);
 }
 
+/// Relative distance of two tensors.
+double distance(const Tensor& a, const Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); }
+
+/// Lengths around whole panels of keys, grouped heads, a bias, dropout, and a hidden size that is no whole panel.
+TEST(Transformer, BlocksInBfloat16StayCloseToFloat32OverLongSequences) {
+  for (const std::int64_t length : {1, 2, 31, 32, 33, 64, 95, 150}) {
+    auto config = tiny_config(23, 4, 2, true);
+    config.hidden = 40;
+    config.intermediate = 54;
+    config.context = 200;
+    config.query_key_value_bias = true;
+    Transformer model(config, 5, torch::kCPU);
+    widen_weights(model, 0.3, 15);
+    torch::manual_seed(length);
+    const SequenceShape shape{.batch = 3, .length = length};
+    config.dropout = 0.25;
+    const TrainingPass pass{.dropout_seed = 7};
+    std::vector<Tensor> asked{torch::randn({3 * length, config.hidden}).requires_grad_()};
+    const auto& w = model.blocks()[0];
+    for (const auto& weight : {w.attention_norm, w.query_key_value, w.query_key_value_bias, w.attention_output,
+                               w.feed_forward_norm, w.gate_up, w.down}) {
+      asked.push_back(weight);
+    }
+    const auto weights = torch::randn({3 * length, config.hidden});
+    const auto copies = model.mixed_block(0);
+    const auto run = [&](const MixedBlock* mixed) {
+      const auto y = model.block_states(0, asked[0], shape, pass, mixed);
+      auto result = torch::autograd::grad({(y * weights).sum()}, asked);
+      result.push_back(y.detach());
+      return result;
+    };
+    const auto exact = run(nullptr);
+    const auto mixed = run(&copies);
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      if (exact[i].norm().item<double>() < 1e-4) continue;  // one key: the softmax has no gradient
+      EXPECT_LT(distance(mixed[i], exact[i]), 0.03) << length << " " << i;
+    }
+  }
+}
+
+/// What is behind a query decides neither its output nor, through it, any gradient.
+TEST(Transformer, BlocksInBfloat16NeverSeeTheFuture) {
+  auto config = tiny_config(23, 4, 2, true);
+  config.context = 100;
+  Transformer model(config, 5, torch::kCPU);
+  widen_weights(model, 0.3, 15);
+  const auto copies = model.mixed_block(0);
+  torch::manual_seed(2);
+  auto x = torch::randn({70, config.hidden});
+  auto other = x.clone();
+  other.slice(0, 41).normal_();
+  const auto run = [&](const Tensor& states) {
+    const auto leaf = states.clone().requires_grad_();
+    const auto y = model.block_states(0, leaf, {.batch = 1, .length = 70}, {}, &copies).slice(0, 0, 41);
+    const auto gradient = torch::autograd::grad({y.square().sum()}, {leaf})[0];
+    return std::pair{y.detach(), gradient};
+  };
+  const auto [y, gradient] = run(x);
+  const auto [other_y, other_gradient] = run(other);
+  EXPECT_TRUE(torch::equal(y, other_y));
+  EXPECT_TRUE(torch::equal(gradient.slice(0, 0, 41), other_gradient.slice(0, 0, 41)));
+  EXPECT_EQ(gradient.slice(0, 41).abs().max().item<double>(), 0);
+}
+
 TEST(Transformer, ExamplesOfABatchDoNotSeeEachOther) {
   const auto config = tiny_config(23, 4, 2, true);
   Transformer model(config, 5, torch::kCPU);
