@@ -38,7 +38,7 @@ TrainingText training_text(const EmbeddedLlm& model, const SyntheticTitles& titl
 }  // namespace
 
 BlockCache make_cache(const PackedModel& model, std::int64_t sequences, std::int64_t length) {
-  const auto precision = model.precision() == Precision::kBfloat16 ? Precision::kBfloat16 : Precision::kFloat32;
+  const auto precision = cache_precision(model.precision());
   const BlockCache smallest(model.config(), precision, 1);
   const auto blocks = sequences * ((length + kBlockTokens - 1) / kBlockTokens);
   return {model.config(), precision, blocks * smallest.block_bytes()};

@@ -19,7 +19,7 @@ struct BatchEngine::State {
       : model(packed),
         tokenizer(its_tokenizer),
         options(engine_options),
-        cache(packed.config(), packed.precision() == Precision::kBfloat16 ? Precision::kBfloat16 : Precision::kFloat32,
+        cache(packed.config(), cache_precision(packed.precision()),
               engine_options.cache_megabytes << 20U),
         index(cache) {}
 

@@ -144,11 +144,9 @@ class TileAttention {
     TileSums<R> sums[P];
     const Element* panels[P];
     for (int p = 0; p < P; ++p) panels[p] = keys(view, first + p);
-    // The next blocks lie elsewhere in memory.
-    for (auto next = first + P; next < std::min(first + 2 * P, blocks); ++next) {
-      prefetch(keys(view, next), even() * kBlockTokens * static_cast<std::int64_t>(sizeof(Element)));
-    }
-    accumulate<R, P>(sums, scratch.queries.data(), even_, panels, even());
+    PanelPrefetch<P, Element> ahead;
+    for (int p = 0; p < P; ++p) ahead.panels[p] = ahead_of_keys(view, first + p, blocks);
+    accumulate<R, P>(sums, scratch.queries.data(), even_, panels, even(), ahead);
     for (int p = 0; p < P; ++p) {
       for (int r = 0; r < R; ++r) {
         float* to = scratch.scores.data() + (r * blocks + first + p) * kBlockTokens;
@@ -166,12 +164,12 @@ class TileAttention {
     for (std::int64_t block = 0; block < blocks; ++block) {
       const Element* panels[P];
       for (int p = 0; p < P; ++p) panels[p] = values(view, block, column + p * kPanel);
-      if (block + 1 < blocks) {
-        prefetch(values(view, block + 1, column),
-                 P * kPanel * kBlockTokens * static_cast<std::int64_t>(sizeof(Element)));
+      PanelPrefetch<P, Element> ahead;
+      for (int p = 0; p < P; ++p) {
+        ahead.panels[p] = values(view, std::min(block + kAhead, blocks - 1), column + p * kPanel);
       }
       accumulate<R, P>(sums, scratch.probabilities.data() + block * kBlockTokens, blocks * kBlockTokens, panels,
-                       kBlockTokens);
+                       kBlockTokens, ahead);
     }
     for (int p = 0; p < P; ++p) {
       const auto from = column + p * kPanel;
@@ -192,6 +190,15 @@ class TileAttention {
     return cache_.template values<Element>(view.blocks[static_cast<std::size_t>(block)], layer_, head_) +
            column * kBlockTokens;
   }
+
+  /// What is read `kAhead` blocks after these keys: blocks lie anywhere in memory, so nothing else foresees it.
+  [[nodiscard]] const Element* ahead_of_keys(const BlockView& view, std::int64_t block, std::int64_t blocks) {
+    const auto next = block + kAhead;
+    return next < blocks ? keys(view, next) : values(view, std::min(next - blocks, blocks - 1), 0);
+  }
+
+  /// Blocks between asking for memory and reading it.
+  static constexpr std::int64_t kAhead = 4;
 
   /// Inputs of a product with keys: pairs need an even number.
   [[nodiscard]] std::int64_t even() const { return sizeof(Element) == 2 ? even_ : dimension_; }

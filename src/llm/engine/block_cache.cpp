@@ -1,6 +1,7 @@
 #include "llm/engine/block_cache.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <llama4rec/error.h>
 
@@ -9,6 +10,19 @@ namespace {
 
 std::int64_t up_to_even(std::int64_t n) { return (n + 1) / 2 * 2; }
 std::int64_t panels_of(std::int64_t n) { return (n + kPanel - 1) / kPanel; }
+
+/// One half (0 or 1) of each of up to 32 pairs, whole pairs at a time; the other halves stay.
+void put_halves(const float* from, std::int64_t count, Bfloat16Bits* to, std::int64_t half) {
+  std::uint32_t pairs[kPanel];
+  std::memcpy(pairs, to, sizeof(pairs));
+  const auto shift = static_cast<std::uint32_t>(16 * half);
+  const auto kept = 0xFFFF0000U >> shift;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    pairs[i] = (pairs[i] & kept) | static_cast<std::uint32_t>(narrow(from[i])) << shift;
+  }
+  std::memcpy(to, pairs, sizeof(pairs));
+}
 
 }  // namespace
 
@@ -30,6 +44,7 @@ BlockId BlockCache::take() {
     const auto type = precision_ == Precision::kFloat32 ? torch::kFloat32 : torch::kBFloat16;
     // Zeros: a product of the probability 0 and what was never written must be 0.
     slabs_.push_back(torch::zeros({static_cast<std::int64_t>(count) * elements_}, torch::TensorOptions().dtype(type)));
+    bases_.push_back(static_cast<std::byte*>(slabs_.back().data_ptr()));
     for (auto i = count; i > 0; --i) free_.push_back(static_cast<BlockId>(first + i - 1));
   }
   const BlockId block = free_.back();
@@ -55,11 +70,16 @@ void BlockCache::write(BlockId block, std::int64_t layer, std::int64_t head, std
     return;
   }
   auto* keys_to = keys<Bfloat16Bits>(block, layer, head) + slot * 2;
+  for (std::int64_t i = 0; i + 1 < dimension_; i += 2) {
+    const std::uint32_t pair = narrow(key[i]) | static_cast<std::uint32_t>(narrow(key[i + 1])) << 16U;
+    std::memcpy(keys_to + i * kBlockTokens, &pair, sizeof(pair));
+  }
+  if (dimension_ % 2 != 0) keys_to[(dimension_ - 1) * kBlockTokens] = narrow(key[dimension_ - 1]);
   // The second half of a pair is added first (tile.h): the earlier slot goes there.
-  auto* values_to = values<Bfloat16Bits>(block, layer, head) + slot / 2 * 2 * kPanel + (1 - slot % 2);
-  for (std::int64_t i = 0; i < dimension_; ++i) keys_to[i / 2 * 2 * kBlockTokens + i % 2] = narrow(key[i]);
-  for (std::int64_t i = 0; i < dimension_; ++i) {
-    values_to[i / kPanel * kPanel * kBlockTokens + i % kPanel * 2] = narrow(value[i]);
+  auto* values_to = values<Bfloat16Bits>(block, layer, head) + slot / 2 * 2 * kPanel;
+  const auto place = 1 - slot % 2;
+  for (std::int64_t column = 0; column < dimension_; column += kPanel) {
+    put_halves(value + column, std::min(kPanel, dimension_ - column), values_to + column * kBlockTokens, place);
   }
 }
 

@@ -55,7 +55,7 @@ class BlockCache {
   [[nodiscard]] std::int64_t element_size() const { return precision_ == Precision::kFloat32 ? 4 : 2; }
   template <class Element>
   [[nodiscard]] Element* element(BlockId block) {
-    return static_cast<Element*>(slabs_[static_cast<std::size_t>(block) / kSlabBlocks].data_ptr()) +
+    return reinterpret_cast<Element*>(bases_[static_cast<std::size_t>(block) / kSlabBlocks]) +
            static_cast<std::int64_t>(static_cast<std::size_t>(block) % kSlabBlocks) * elements_;
   }
 
@@ -71,6 +71,7 @@ class BlockCache {
   std::int64_t held_ = 0;
   std::int64_t most_held_ = 0;
   std::vector<torch::Tensor> slabs_;
+  std::vector<std::byte*> bases_;  // of the slabs: asked for very often
   std::vector<BlockId> free_;
 };
 

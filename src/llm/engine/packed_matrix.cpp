@@ -3,7 +3,13 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <type_traits>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
 
 #include "llm/engine/tile.h"
 
@@ -18,6 +24,33 @@ torch::ScalarType storage_type(Precision precision) {
   return precision == Precision::kBfloat16 ? torch::kBFloat16 : torch::kInt8;
 }
 
+/// Inputs that one step of a tile takes.
+std::int64_t step_inputs(Precision precision) {
+  if (precision == Precision::kFloat32) return 1;
+  return precision == Precision::kBfloat16 ? 2 : 4;
+}
+
+/// 8-bit inputs are -127 to 127, moved up so that the product's instruction takes them.
+constexpr std::int32_t kInputShift = 128;
+/// So many products of 255 by 127 that their sum fits into 32 bits.
+constexpr std::int64_t kMostInt8Inputs = 65536;
+
+/// Rounds a row to 8 bits, `padded` with zero; returns the factor by which it has to be multiplied.
+float quantise(const float* from, std::int64_t count, std::int64_t padded, std::uint8_t* to) {
+  float largest = 0;
+#pragma omp simd reduction(max : largest)
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(from[i]));
+  const float inverse = largest > 0 ? 127 / largest : 0;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    // Rounds to an integer by adding 1.5 * 2^23.
+    const auto whole = std::bit_cast<std::int32_t>(from[i] * inverse + 12582912.0F) - 0x4B400000;
+    to[i] = static_cast<std::uint8_t>(whole + kInputShift);
+  }
+  std::fill(to + count, to + padded, static_cast<std::uint8_t>(kInputShift));
+  return largest / 127;
+}
+
 /// A factor that makes the row's largest value 127.
 float row_factor(const float* row, std::int64_t count, std::int64_t step) {
   float largest = 0;
@@ -30,14 +63,21 @@ float row_factor(const float* row, std::int64_t count, std::int64_t step) {
 PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
     : precision_(precision),
       in_(weight.size(1)),
-      padded_in_(precision == Precision::kBfloat16 ? (weight.size(1) + 1) / 2 * 2 : weight.size(1)),
+      padded_in_((weight.size(1) + step_inputs(precision) - 1) / step_inputs(precision) * step_inputs(precision)),
       out_(weight.size(0)) {
   const torch::NoGradGuard no_grad;
   const float* from = weight.data_ptr<float>();
   const auto out_step = weight.stride(0);
   const auto in_step = weight.stride(1);
   data_ = torch::zeros({panels(), padded_in_ * kPanel}, torch::TensorOptions().dtype(storage_type(precision)));
-  if (precision == Precision::kInt8) factors_.assign(static_cast<std::size_t>(panels() * kPanel), 0.0F);
+  if (precision == Precision::kInt8) {
+    if (in_ > kMostInt8Inputs) {
+      throw UsageError(
+          fmt::format("precision int8: a matrix has {} inputs, at most {} can be summed", in_, kMostInt8Inputs));
+    }
+    factors_.assign(static_cast<std::size_t>(panels() * kPanel), 0.0F);
+    shifts_.assign(factors_.size(), 0);
+  }
   const auto pack = [&](std::int64_t panel) {
     const auto width = std::min(kPanel, out_ - panel * kPanel);
     const float* rows = from + panel * kPanel * out_step;
@@ -61,9 +101,13 @@ PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
         const float* row = rows + column * out_step;
         const float factor = row_factor(row, in_, in_step);
         factors_[static_cast<std::size_t>(panel * kPanel + column)] = factor;
+        std::int32_t sum = 0;
         for (std::int64_t i = 0; i < in_ && factor > 0; ++i) {
-          to[i * kPanel + column] = static_cast<std::int8_t>(std::lround(row[i * in_step] / factor));
+          const auto value = static_cast<std::int8_t>(std::lround(row[i * in_step] / factor));
+          to[(i / 4 * kPanel + column) * 4 + i % 4] = value;
+          sum += value;
         }
+        shifts_[static_cast<std::size_t>(panel * kPanel + column)] = kInputShift * sum;
       }
     }
   };
@@ -73,32 +117,35 @@ PackedMatrix::PackedMatrix(const torch::Tensor& weight, Precision precision)
 }
 
 std::int64_t PackedMatrix::bytes() const {
-  return static_cast<std::int64_t>(data_.nbytes()) + static_cast<std::int64_t>(factors_.size() * sizeof(float));
+  return static_cast<std::int64_t>(data_.nbytes() + factors_.size() * (sizeof(float) + sizeof(std::int32_t)));
 }
 
-template <int R>
-void PackedMatrix::put(TileSums<R>& sums, std::int64_t panel, float* y, std::int64_t y_stride, Into into) const {
-  if (!factors_.empty()) {
-    const Vector16 low = load16(factors_.data() + panel * kPanel);
-    const Vector16 high = load16(factors_.data() + panel * kPanel + 16);
-    for (int row = 0; row < R; ++row) {
-      sums.sum[row][0] *= low;
-      sums.sum[row][1] *= high;
-    }
-  }
+template <int R, class Sum>
+void PackedMatrix::put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y,
+                       std::int64_t y_stride, Into into) const {
   const auto width = std::min(kPanel, out_ - panel * kPanel);
   for (int row = 0; row < R; ++row) {
+    Vector16 half[2];
+    for (int h = 0; h < 2; ++h) {
+      if constexpr (std::is_same_v<Sum, Vector16>) {
+        half[h] = sums.sum[row][h];
+      } else {
+        const auto at = static_cast<std::size_t>(panel * kPanel + 16 * h);
+        Vector16i shift;
+        std::memcpy(&shift, shifts_.data() + at, sizeof(shift));
+        half[h] = __builtin_convertvector(sums.sum[row][h] - shift, Vector16) *
+                  (load16(factors_.data() + at) * splat(row_factors[row]));
+      }
+    }
     float* to = y + row * y_stride + panel * kPanel;
     if (width == kPanel) {
-      if (into == Into::kAdd) {
-        sums.sum[row][0] += load16(to);
-        sums.sum[row][1] += load16(to + 16);
+      for (int h = 0; h < 2; ++h) {
+        if (into == Into::kAdd) half[h] += load16(to + 16 * h);
+        store16(to + 16 * h, half[h]);
       }
-      store16(to, sums.sum[row][0]);
-      store16(to + 16, sums.sum[row][1]);
     } else {
       for (std::int64_t j = 0; j < width; ++j) {
-        const float value = sums.sum[row][j / 16][j % 16];
+        const float value = half[j / 16][j % 16];
         to[j] = into == Into::kAdd ? to[j] + value : value;
       }
     }
@@ -106,19 +153,19 @@ void PackedMatrix::put(TileSums<R>& sums, std::int64_t panel, float* y, std::int
 }
 
 template <class X, class W>
-void PackedMatrix::multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels,
-                                   std::int64_t first, std::int64_t last, float* y, std::int64_t y_stride,
-                                   Into into) const {
+void PackedMatrix::multiply_panels(const Inputs<X>& x, const W* panels, std::int64_t first, std::int64_t last, float* y,
+                                   std::int64_t y_stride, Into into) const {
   const auto panel_at = [&](std::int64_t panel) { return panels + panel * padded_in_ * kPanel; };
   const auto tile = [&]<int R, int P>(std::int64_t row, std::int64_t panel) {
-    TileSums<R> sums[P];
+    TileSums<R, typename TileStep<X, W>::Sum> sums[P];
     const W* weights[P];
     for (int p = 0; p < P; ++p) weights[p] = panel_at(panel + p);
-    accumulate<R, P>(sums, x + row * x_stride, x_stride, weights, padded_in_);
-    for (int p = 0; p < P; ++p) put<R>(sums[p], panel + p, y + row * y_stride, y_stride, into);
+    accumulate<R, P>(sums, x.values + row * x.stride, x.stride, weights, padded_in_);
+    const float* factors = x.factors == nullptr ? nullptr : x.factors + row;
+    for (int p = 0; p < P; ++p) put<R>(sums[p], factors, panel + p, y + row * y_stride, y_stride, into);
   };
-  if (rows <= kTileRows) {
-    with_tile_rows(rows, [&]<int R>() {
+  if (x.rows <= kTileRows) {
+    with_tile_rows(x.rows, [&]<int R>() {
       auto panel = first;
       for (; panel + kPanelsBeside<R> <= last; panel += kPanelsBeside<R>) {
         tile.template operator()<R, kPanelsBeside<R>>(0, panel);
@@ -128,8 +175,8 @@ void PackedMatrix::multiply_panels(const X* x, std::int64_t x_stride, std::int64
     return;
   }
   for (std::int64_t panel = first; panel < last; ++panel) {
-    for (std::int64_t row = 0; row < rows; row += kTileRows) {
-      with_tile_rows(std::min<std::int64_t>(kTileRows, rows - row),
+    for (std::int64_t row = 0; row < x.rows; row += kTileRows) {
+      with_tile_rows(std::min<std::int64_t>(kTileRows, x.rows - row),
                      [&]<int R>() { tile.template operator()<R, 1>(row, panel); });
     }
   }
@@ -147,8 +194,8 @@ void PackedMatrix::share_panels(std::int64_t rows, const F& f) const {
 void PackedMatrix::multiply_bits(const Bfloat16Bits* x, std::int64_t x_stride, std::int64_t rows, float* y,
                                  std::int64_t y_stride, Into into) const {
   share_panels(rows, [&](std::int64_t first, std::int64_t last) {
-    multiply_panels(x, x_stride, rows, static_cast<const Bfloat16Bits*>(data_.data_ptr()), first, last, y, y_stride,
-                    into);
+    multiply_panels(Inputs<Bfloat16Bits>{.values = x, .stride = x_stride, .rows = rows},
+                    static_cast<const Bfloat16Bits*>(data_.data_ptr()), first, last, y, y_stride, into);
   });
 }
 
@@ -168,12 +215,30 @@ void PackedMatrix::multiply(const float* x, std::int64_t x_stride, std::int64_t 
     multiply_bits(rounded.data(), padded_in_, rows, y, y_stride, into);
     return;
   }
+  if (precision_ == Precision::kInt8) {
+    multiply_int8(x, x_stride, rows, y, y_stride, into);
+    return;
+  }
   share_panels(rows, [&](std::int64_t first, std::int64_t last) {
-    if (precision_ == Precision::kFloat32) {
-      multiply_panels(x, x_stride, rows, data_.data_ptr<float>(), first, last, y, y_stride, into);
-    } else {
-      multiply_panels(x, x_stride, rows, data_.data_ptr<std::int8_t>(), first, last, y, y_stride, into);
-    }
+    multiply_panels(Inputs<float>{.values = x, .stride = x_stride, .rows = rows}, data_.data_ptr<float>(), first, last,
+                    y, y_stride, into);
+  });
+}
+
+void PackedMatrix::multiply_int8(const float* x, std::int64_t x_stride, std::int64_t rows, float* y,
+                                 std::int64_t y_stride, Into into) const {
+  thread_local std::vector<std::uint8_t> rounded;
+  thread_local std::vector<float> factors;
+  rounded.resize(static_cast<std::size_t>(rows * padded_in_));
+  factors.resize(static_cast<std::size_t>(rows));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    factors[static_cast<std::size_t>(row)] =
+        quantise(x + row * x_stride, in_, padded_in_, rounded.data() + row * padded_in_);
+  }
+  const Inputs<std::uint8_t> inputs{
+      .values = rounded.data(), .stride = padded_in_, .rows = rows, .factors = factors.data()};
+  share_panels(rows, [&](std::int64_t first, std::int64_t last) {
+    multiply_panels(inputs, data_.data_ptr<std::int8_t>(), first, last, y, y_stride, into);
   });
 }
 

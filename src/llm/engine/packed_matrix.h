@@ -37,11 +37,22 @@ class PackedMatrix {
                      Into into) const;
 
  private:
-  template <int R>
-  void put(TileSums<R>& sums, std::int64_t panel, float* y, std::int64_t y_stride, Into into) const;
+  /// Rows of inputs in the form in which they are multiplied. `factors` and no others only with 8 bits: one per row.
+  template <class X>
+  struct Inputs {
+    const X* values = nullptr;
+    std::int64_t stride = 0;
+    std::int64_t rows = 0;
+    const float* factors = nullptr;
+  };
+  template <int R, class Sum>
+  void put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y, std::int64_t y_stride,
+           Into into) const;
   template <class X, class W>
-  void multiply_panels(const X* x, std::int64_t x_stride, std::int64_t rows, const W* panels, std::int64_t first,
-                       std::int64_t last, float* y, std::int64_t y_stride, Into into) const;
+  void multiply_panels(const Inputs<X>& x, const W* panels, std::int64_t first, std::int64_t last, float* y,
+                       std::int64_t y_stride, Into into) const;
+  void multiply_int8(const float* x, std::int64_t x_stride, std::int64_t rows, float* y, std::int64_t y_stride,
+                     Into into) const;
   /// Calls f(first panel, last panel), on several threads where that pays.
   template <class F>
   void share_panels(std::int64_t rows, const F& f) const;
@@ -49,10 +60,12 @@ class PackedMatrix {
 
   Precision precision_ = Precision::kFloat32;
   std::int64_t in_ = 0;
-  std::int64_t padded_in_ = 0;  // even for bfloat16
+  std::int64_t padded_in_ = 0;  // whole pairs for bfloat16, fours for int8
   std::int64_t out_ = 0;
-  torch::Tensor data_;          // [panels, padded in * 32] float32, bfloat16 or int8
-  std::vector<float> factors_;  // int8: by output, padded to whole panels
+  torch::Tensor data_;  // [panels, padded in * 32] float32, bfloat16 or int8
+  // int8, by output, padded to whole panels:
+  std::vector<float> factors_;
+  std::vector<std::int32_t> shifts_;  ///< what inputs moved up by 128 add to the sum
 };
 
 }  // namespace llama4rec::llm

@@ -21,6 +21,11 @@ Precision parse_precision(const std::string& name) {
   throw UsageError(fmt::format("unknown precision \"{}\", expected auto, float32, bfloat16 or int8", name));
 }
 
+Precision cache_precision(Precision weights) {
+  if (weights == Precision::kInt8) return has_bfloat16() ? Precision::kBfloat16 : Precision::kFloat32;
+  return weights;
+}
+
 std::string to_string(Precision precision) {
   switch (precision) {
     case Precision::kFloat32:

@@ -10,7 +10,7 @@ namespace llama4rec::llm {
 enum class Precision : std::uint8_t {
   kFloat32,
   kBfloat16,  ///< products of bfloat16 pairs, summed in float32
-  kInt8,      ///< weights in 8 bits with one factor per output row; inputs, keys and values in float32
+  kInt8,      ///< weights and inputs of products in 8 bits, with one factor per output and one per row, summed exactly
 };
 
 /// "float32", "bfloat16", "int8", or "auto": bfloat16 where the CPU multiplies it, float32 elsewhere. UsageError otherwise.
@@ -18,6 +18,9 @@ Precision parse_precision(const std::string& name);
 std::string to_string(Precision precision);
 /// The CPU has instructions for bfloat16, and this build uses them.
 bool has_bfloat16();
+
+/// In what keys and values are kept beside such weights: bfloat16 or float32.
+Precision cache_precision(Precision weights);
 
 /// The bits of a bfloat16 number.
 using Bfloat16Bits = std::uint16_t;

@@ -21,11 +21,12 @@ namespace llama4rec::llm {
 inline constexpr int kTileRows = 8;
 
 using Vector16 = float __attribute__((vector_size(64)));
+using Vector16i = std::int32_t __attribute__((vector_size(64)));
 
 /// Sums of `R` rows by 32 outputs.
-template <int R>
+template <int R, class Sum = Vector16>
 struct TileSums {
-  Vector16 sum[R][2] = {};
+  Sum sum[R][2] = {};
 };
 
 inline Vector16 splat(float value) {
@@ -49,6 +50,7 @@ struct TileStep;
 template <>
 struct TileStep<float, float> {
   static constexpr std::int64_t kInputs = 1;
+  using Sum = Vector16;
   struct Weights {
     Vector16 low;
     Vector16 high;
@@ -60,36 +62,49 @@ struct TileStep<float, float> {
   static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
 };
 
-/// A panel of 8-bit numbers [in][32].
+/// 8-bit weights from -127 to 127 in fours [in / 4][32][4], inputs from 0 to 255: exact whole numbers.
 template <>
-struct TileStep<float, std::int8_t> {
-  static constexpr std::int64_t kInputs = 1;
+struct TileStep<std::uint8_t, std::int8_t> {
+  static constexpr std::int64_t kInputs = 4;
+  using Sum = Vector16i;
+#if defined(__AVX512VNNI__)
   struct Weights {
-    Vector16 low;
-    Vector16 high;
+    __m512i low;
+    __m512i high;
   };
   static Weights load(const std::int8_t* panel, std::int64_t step) {
-#if defined(__AVX512F__)
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(panel + step * kPanel));
-    return {static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)))),
-            static_cast<Vector16>(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1))))};
-#else
-    Weights row;
-    for (int j = 0; j < 16; ++j) {
-      row.low[j] = static_cast<float>(panel[step * kPanel + j]);
-      row.high[j] = static_cast<float>(panel[step * kPanel + 16 + j]);
-    }
-    return row;
-#endif
+    return {_mm512_loadu_si512(panel + step * 4 * kPanel), _mm512_loadu_si512(panel + step * 4 * kPanel + 64)};
   }
-  static Vector16 factor(const float* x, std::int64_t step) { return splat(x[step]); }
-  static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
+  static __m512i factor(const std::uint8_t* x, std::int64_t step) {
+    std::int32_t four;
+    std::memcpy(&four, x + 4 * step, sizeof(four));
+    return _mm512_set1_epi32(four);
+  }
+  static void add(Vector16i& sum, __m512i weights, __m512i factor) {
+    sum = reinterpret_cast<Vector16i>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), factor, weights));
+  }
+#else
+  struct Weights {
+    const std::int8_t* low;
+    const std::int8_t* high;
+  };
+  static Weights load(const std::int8_t* panel, std::int64_t step) {
+    return {panel + step * 4 * kPanel, panel + step * 4 * kPanel + 64};
+  }
+  static const std::uint8_t* factor(const std::uint8_t* x, std::int64_t step) { return x + 4 * step; }
+  static void add(Vector16i& sum, const std::int8_t* weights, const std::uint8_t* factor) {
+    for (int j = 0; j < 16; ++j) {
+      for (int k = 0; k < 4; ++k) sum[j] += std::int32_t{weights[4 * j + k]} * std::int32_t{factor[k]};
+    }
+  }
+#endif
 };
 
 /// A bfloat16 panel of pairs [in / 2][32][2]. Of a pair the second product is added first.
 template <>
 struct TileStep<Bfloat16Bits, Bfloat16Bits> {
   static constexpr std::int64_t kInputs = 2;
+  using Sum = Vector16;
 #if defined(__AVX512BF16__)
   struct Weights {
     __m512bh low;
@@ -137,13 +152,38 @@ struct TileStep<Bfloat16Bits, Bfloat16Bits> {
 #endif
 };
 
-/// sums[p] += R rows of x (`stride` from row to row) by panels[p], over `in` inputs (even for pairs). Several panels at a time keep the
+/// What `accumulate` asks for on its way: nothing.
+struct NoPrefetch {
+  void operator()(std::int64_t /*step*/) const {}
+};
+
+/// Asks for P panels that will be read later, line by line as the present ones are read: asked for all at once, they would stand in each
+/// other's way.
+template <int P, class W>
+struct PanelPrefetch {
+  const W* panels[P];
+  void operator()(std::int64_t step) const {
+    constexpr std::int64_t kBytes = kPanel * 4;  // of a step
+    for (int p = 0; p < P; ++p) {
+      const char* line = reinterpret_cast<const char*>(panels[p]) + step * kBytes;
+      __builtin_prefetch(line);
+      __builtin_prefetch(line + kBytes / 2);
+    }
+  }
+};
+
+/// sums[p] += R rows of x (`stride` from row to row) by panels[p], over `in` inputs (a multiple of a step's). Several panels at a time keep the
 /// multipliers busy where rows are few.
-template <int R, int P, class X, class W>
-inline void accumulate(TileSums<R> (&sums)[P], const X* x, std::int64_t stride, const W* const (&panels)[P],
-                       std::int64_t in) {
+template <int R, int P, class X, class W, class Prefetch = NoPrefetch>
+inline void accumulate(TileSums<R, typename TileStep<X, W>::Sum> (&sums)[P], const X* x, std::int64_t stride,
+                       const W* const (&panels)[P], std::int64_t in, const Prefetch& prefetch = {}) {
   using Step = TileStep<X, W>;
+  // Sums of the compiler's own, or it would write them to memory after every step.
+  TileSums<R, typename Step::Sum> own[P];
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) own[p] = sums[p];
   for (std::int64_t step = 0; step < in / Step::kInputs; ++step) {
+    prefetch(step);
     decltype(Step::factor(x, step)) factors[R];
 #pragma GCC unroll 8
     for (int row = 0; row < R; ++row) factors[row] = Step::factor(x + row * stride, step);
@@ -152,11 +192,13 @@ inline void accumulate(TileSums<R> (&sums)[P], const X* x, std::int64_t stride, 
       const auto weights = Step::load(panels[p], step);
 #pragma GCC unroll 8
       for (int row = 0; row < R; ++row) {
-        Step::add(sums[p].sum[row][0], weights.low, factors[row]);
-        Step::add(sums[p].sum[row][1], weights.high, factors[row]);
+        Step::add(own[p].sum[row][0], weights.low, factors[row]);
+        Step::add(own[p].sum[row][1], weights.high, factors[row]);
       }
     }
   }
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) sums[p] = own[p];
 }
 
 /// Panels that are taken at a time beside R rows.
@@ -164,11 +206,6 @@ template <int R>
 inline constexpr int kPanelsBeside = R == 1   ? 4
                                      : R <= 3 ? 2
                                               : 1;
-
-/// Asks for memory that will be read soon.
-inline void prefetch(const void* from, std::int64_t bytes) {
-  for (std::int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const char*>(from) + i);
-}
 
 /// Calls f.template operator()<R>() for R = rows, 1 to kTileRows.
 template <class F>

@@ -9,7 +9,7 @@ namespace llama4rec::llm {
 std::vector<double> score_tokens(const PackedModel& model, std::span<const Token> tokens) {
   if (tokens.size() < 2) return {};
   const auto count = static_cast<std::int32_t>(tokens.size()) - 1;
-  const auto precision = model.precision() == Precision::kBfloat16 ? Precision::kBfloat16 : Precision::kFloat32;
+  const auto precision = cache_precision(model.precision());
   const auto needed = (count + kBlockTokens - 1) / kBlockTokens;
   const BlockCache one(model.config(), precision, 0);
   BlockCache cache(model.config(), precision, needed * one.block_bytes());

@@ -390,6 +390,34 @@ TEST(BlockAttention, GivesTheSameBitsToABranchWhereverItStands) {
   }
 }
 
+/// Rows of whole numbers whose largest is 127: 8 bits hold them as they are, and the product is exact.
+TEST(PackedMatrix, MultipliesEightBitNumbersExactly) {
+  torch::manual_seed(4);
+  const auto whole_numbers = [](std::int64_t rows, std::int64_t columns) {
+    auto values = torch::randint(-127, 128, {rows, columns}).to(torch::kFloat32);
+    values.select(1, columns / 2).fill_(-127);
+    return values;
+  };
+  for (const std::int64_t rows : {1, 3, 8, 19}) {
+    for (const auto& [in, out] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {7, 33}, {64, 96}, {130, 70}}) {
+      const auto w = whole_numbers(out, in);
+      const auto x = whole_numbers(rows, in);
+      auto y = torch::empty({rows, out});
+      PackedMatrix(w, Precision::kInt8).multiply(x.data_ptr<float>(), in, rows, y.data_ptr<float>(), out, Into::kStore);
+      const auto expected = torch::mm(x.to(torch::kFloat64), w.t().to(torch::kFloat64)).to(torch::kFloat32);
+      EXPECT_TRUE(torch::equal(y, expected)) << rows << " x " << in << " x " << out;
+    }
+  }
+}
+
+TEST(PackedMatrix, EightBitsTakeRowsOfZeros) {
+  const auto w = torch::zeros({3, 5});
+  const auto x = torch::zeros({2, 5});
+  auto y = torch::full({2, 3}, 7.0F);
+  PackedMatrix(w, Precision::kInt8).multiply(x.data_ptr<float>(), 5, 2, y.data_ptr<float>(), 3, Into::kStore);
+  EXPECT_TRUE(torch::equal(y, torch::zeros({2, 3})));
+}
+
 TEST(PackedMatrix, MultipliesLikeTheMatrix) {
   for (const auto precision : {Precision::kFloat32, Precision::kBfloat16, Precision::kInt8}) {
     for (const std::int64_t rows : {1, 5, 8, 19}) {
