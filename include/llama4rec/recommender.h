@@ -58,12 +58,29 @@ struct EpochReport {
   double validation = 0;  ///< the validation score; NaN in epochs that were not validated
 };
 
-/// How a fit is watched and stopped. All members may be empty.
+/// Which parameters a fit begins with.
+enum class FitStart {
+  kFresh,  ///< drawn from the seed
+  kContinued,  ///< those that the model was fit to or loaded with (the paper's remark: go on with a trained model on augmented data)
+};
+
+/// A file that keeps a fit's state, so that one that was killed goes on to the same parameters, bit by bit.
+struct FitCheckpoint {
+  std::filesystem::path file;  ///< empty: none; replaced atomically
+  std::string key;  ///< whatever decides the fit's result, in words or as a hash; a file of another key is refused
+  double time_share =
+      0.05;  ///< of the time that may go into writing; the state is also kept after a signal and at the end
+};
+
+/// How a fit is watched, stopped and started. All members may be empty.
 struct FitHooks {
   /// Higher is better. Called by the recommender after an epoch with its parameters as they are; empty: no early
   /// stopping, all epochs are run and the last parameters kept.
   std::function<double()> validation_score;
   std::function<void(const EpochReport&)> on_epoch;
+  FitCheckpoint checkpoint = {};
+  /// kContinued: UsageError when there are no such parameters, DataError when they are of another number of users or items.
+  FitStart start = FitStart::kFresh;
 };
 
 /// What a fit did.

@@ -7,6 +7,8 @@
 
 #include <llama4rec/recommender.h>
 
+#include "recommenders/training_state.h"
+
 namespace llama4rec::recommenders {
 
 /// When a training ends.
@@ -16,17 +18,23 @@ struct EpochLimits {
   std::int64_t validate_every = 1;  ///< epochs
 };
 
-/// What the loop does to a model. `publish` may be empty; the others may not.
+/// What the loop does to a model. `publish` may be empty; so may `state` and `resume`, both, of a model whose training is over
+/// in seconds: it has no checkpoints.
 struct EpochSteps {
   std::function<double(std::int64_t epoch)> train;  ///< one pass, from epoch 1; returns the mean loss
   std::function<void()> publish;                    ///< makes the current parameters the ones that `score` uses
   std::function<void()> keep;                       ///< remembers the published parameters as the best
   std::function<void()> restore;                    ///< returns to the remembered parameters
+  /// All that the next epoch depends on and the remembered parameters: parameters, optimiser moments, step counts, ... Random
+  /// draws depend on the seed and the epoch only, so that generators have no state. Undefined tensors are left out.
+  std::function<NamedTensors()> state = {};
+  /// Takes what `state` returned, in a process of the same options and data; DataError where it does not fit.
+  std::function<void(const NamedTensors&)> resume = {};
 };
 
 /// Trains until the limits. With `hooks.validation_score` the epoch with the highest score wins (the earliest of equal ones),
-/// without it the last. Throws DataError when the loss or the validation score is not finite, InterruptedError at an epoch's end
-/// after a signal.
+/// without it the last. Goes on from `hooks.checkpoint` where its file is there. Throws DataError when the loss or the validation score
+/// is not finite, InterruptedError at an epoch's end after a signal.
 FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const FitHooks& hooks,
                       const EpochSteps& steps);
 

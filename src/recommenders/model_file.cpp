@@ -21,13 +21,6 @@ constexpr const char* kProvenanceBits = "provenance.bits";
   throw DataError(fmt::format("{}: {}", file.string(), what));
 }
 
-std::string required_text(const std::map<std::string, std::string>& texts, const std::filesystem::path& file,
-                          const std::string& name) {
-  const auto found = texts.find(name);
-  if (found == texts.end()) fail(file, fmt::format("the header lacks \"{}\"", name));
-  return found->second;
-}
-
 torch::Tensor pack(const InteractionSet& set) {
   auto bits = torch::zeros({(set.universe() + 7) / 8}, torch::kUInt8);
   auto* bytes = bits.data_ptr<std::uint8_t>();
@@ -58,6 +51,13 @@ double parse_number(const std::string& text, const std::filesystem::path& file, 
 }
 
 }  // namespace
+
+std::string required_text(const std::map<std::string, std::string>& texts, const std::filesystem::path& file,
+                          const std::string& name) {
+  const auto found = texts.find(name);
+  if (found == texts.end()) fail(file, fmt::format("the header lacks \"{}\"", name));
+  return found->second;
+}
 
 void write_model(const std::filesystem::path& file, const ModelFile& content) {
   tensor::TensorFile out;

@@ -32,6 +32,9 @@ ModelFile read_model(const std::filesystem::path& file, const std::string& model
 /// A tensor of a read file, checked: its type, and its shape where a size of -1 stands for any. DataError otherwise.
 torch::Tensor required_tensor(const ModelFile& content, const std::filesystem::path& file, const std::string& name,
                               torch::Dtype type, std::initializer_list<std::int64_t> shape);
+/// A text among a file's settings; DataError when it is missing.
+std::string required_text(const std::map<std::string, std::string>& texts, const std::filesystem::path& file,
+                          const std::string& name);
 /// A number among the settings; DataError when it is missing or not a number.
 double required_number(const ModelFile& content, const std::filesystem::path& file, const std::string& name);
 /// A number as text that reads back exactly.
