@@ -13,6 +13,7 @@
 #include <llama4rec/error.h>
 
 #include "apps/commands.h"
+#include "core/digest.h"
 #include "core/log.h"
 #include "data/load.h"
 #include "evaluation/rankings_file.h"
@@ -34,6 +35,8 @@ struct TrainFlags {
   std::string dump_rankings;
   std::string dump_predictions;
   std::string save;
+  std::string checkpoint;
+  std::string from;
   std::int64_t repeats = 1;
 };
 
@@ -70,10 +73,26 @@ struct TrainJob {
   std::vector<std::int64_t> cutoffs;
 };
 
+/// Adds to `hooks` what the flags say of checkpoints and of the model to continue, which is loaded.
+template <class Model>
+FitHooks with_start(const TrainJob& job, std::uint64_t seed, Model& model, FitHooks hooks) {
+  std::string origin;
+  if (!job.flags.from.empty()) {
+    model.load(job.flags.from);
+    hooks.start = FitStart::kContinued;
+    origin = file_digest(job.flags.from, DigestKind::kSha256);
+  }
+  hooks.checkpoint.file = job.flags.checkpoint;
+  hooks.checkpoint.key =
+      fmt::format("{}\n{}\nseed={}\nfrom={}\n{}", job.info.name, job.loaded.dataset.source_hash, seed, origin,
+                  job.configuration.canonical({}, {"threads", "seed", "data.directory"}));
+  return hooks;
+}
+
 TrainResult train_top_k(const TrainJob& job, std::uint64_t seed) {
   const Dataset& dataset = job.loaded.dataset;
   const auto model = recommenders::create_top_k(job.info.name, job.configuration, seed);
-  const auto hooks = pipeline::validation_hooks(*model, dataset, job.split, job.options);
+  const auto hooks = with_start(job, seed, *model, pipeline::validation_hooks(*model, dataset, job.split, job.options));
   const auto data = pipeline::training_data(dataset, job.split, job.info.title);
   TrainResult result{.seed = seed};
   result.fit = pipeline::fit_with_progress(*model, data, hooks, job.configuration, "training " + job.info.title);
@@ -94,7 +113,7 @@ TrainResult train_top_k(const TrainJob& job, std::uint64_t seed) {
 TrainResult train_rating(const TrainJob& job, std::uint64_t seed) {
   const Dataset& dataset = job.loaded.dataset;
   const auto model = recommenders::create_rating(job.info.name, job.configuration, seed);
-  const auto hooks = pipeline::validation_hooks(*model, dataset, job.split, job.options);
+  const auto hooks = with_start(job, seed, *model, pipeline::validation_hooks(*model, dataset, job.split, job.options));
   const auto data = pipeline::rating_training_data(dataset, job.split, job.info.title);
   TrainResult result{.seed = seed};
   result.fit = pipeline::fit_with_progress(*model, data, hooks, "training " + job.info.title);
@@ -232,11 +251,14 @@ void check(const TrainFlags& flags, const recommenders::RecommenderInfo& info) {
   if (!rating && !flags.dump_predictions.empty()) {
     throw UsageError(fmt::format("--dump-predictions: {} ranks items; use --dump-rankings", info.name));
   }
-  const bool writes = !flags.save.empty() || !flags.dump_rankings.empty() || !flags.dump_predictions.empty();
+  const bool writes = !flags.save.empty() || !flags.checkpoint.empty() || !flags.dump_rankings.empty() ||
+                      !flags.dump_predictions.empty();
   if (flags.repeats > 1 && writes) {
-    throw UsageError("--repeats: files are written for one seed; leave out --save and --dump-..., or use --repeats 1");
+    throw UsageError(
+        "--repeats: files are written for one seed; leave out --save, --checkpoint and --dump-..., or use --repeats 1");
   }
   check_writable("--save", flags.save);
+  check_writable("--checkpoint", flags.checkpoint);
   check_writable("--dump-rankings", flags.dump_rankings);
   check_writable("--dump-predictions", flags.dump_predictions);
 }
@@ -284,6 +306,12 @@ void add_train_command(CLI::App& program, Context& context) {
   command->add_option("--dump-predictions", flags->dump_predictions, "Write the test pairs' predicted ratings as TSV")
       ->type_name("FILE");
   command->add_option("--save", flags->save, "Write the fitted model")->type_name("FILE");
+  command
+      ->add_option("--checkpoint", flags->checkpoint,
+                   "Keep the training's state here; the same command goes on from it after an interruption")
+      ->type_name("FILE");
+  command->add_option("--from", flags->from, "Continue this saved model in place of fresh parameters")
+      ->type_name("FILE");
   command->add_option("--repeats", flags->repeats, "Fit with this many seeds, one after another")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
   command->callback([&context, flags] { train(context, *flags); });

@@ -1,6 +1,9 @@
 #include "recommenders/direct/adam.h"
 
 #include <cmath>
+#include <utility>
+
+#include <llama4rec/error.h>
 
 namespace llama4rec::recommenders {
 namespace {
@@ -37,6 +40,15 @@ void Adam::step(std::span<float> parameters, std::span<const float> gradient) {
     second[n] = beta2 * second[n] + (1.0F - beta2) * slope * slope;
     values[n] -= step_size * first[n] / (std::sqrt(second[n]) * inverse_root + kEpsilon);
   }
+}
+
+void Adam::restore(std::int64_t steps, std::vector<float> first, std::vector<float> second) {
+  if (first.size() != first_.size() || second.size() != second_.size() || steps < 0) {
+    throw InternalError("Adam: a state of another number of parameters");
+  }
+  steps_ = steps;
+  first_ = std::move(first);
+  second_ = std::move(second);
 }
 
 }  // namespace llama4rec::recommenders

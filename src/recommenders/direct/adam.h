@@ -17,6 +17,13 @@ class Adam {
   /// One step: updates `parameters` by `gradient`, both [parameters].
   void step(std::span<float> parameters, std::span<const float> gradient);
 
+  /// The running means, [parameters] each, and the number of steps: all that a later step depends on.
+  [[nodiscard]] const std::vector<float>& first() const { return first_; }
+  [[nodiscard]] const std::vector<float>& second() const { return second_; }
+  [[nodiscard]] std::int64_t steps() const { return steps_; }
+  /// Takes them back; the sizes must be those of this object.
+  void restore(std::int64_t steps, std::vector<float> first, std::vector<float> second);
+
  private:
   double learning_rate_;
   std::int64_t parallel_from_;

@@ -10,6 +10,7 @@
 
 #include "recommenders/direct/bpr_sampler.h"
 #include "recommenders/direct/interaction_graph.h"
+#include "recommenders/training_state.h"
 
 namespace llama4rec::recommenders {
 
@@ -36,6 +37,8 @@ class BprTrainer {
  public:
   virtual ~BprTrainer() = default;
 
+  /// Draws what is drawn once for an epoch (from 1); before that epoch's first batch.
+  virtual void begin_epoch(std::int64_t /*epoch*/) {}
   /// One pass over `samples` in batches, an Adam step for each; returns the mean loss per sample.
   virtual double train_epoch(const BprSamples& samples) = 0;
   /// The loss of one batch and its gradient with respect to e, [nodes, dimension], without a step.
@@ -44,6 +47,10 @@ class BprTrainer {
   [[nodiscard]] virtual std::vector<float> initial_embeddings() const = 0;
   /// f, [nodes, dimension].
   [[nodiscard]] virtual std::vector<float> final_embeddings() = 0;
+  /// "parameters", "adam.first", "adam.second": float32 [nodes, dimension]; "adam.steps": int64 [1].
+  [[nodiscard]] virtual NamedTensors state() const = 0;
+  /// Takes what `state` returned; DataError where it does not fit.
+  virtual void restore(const NamedTensors& state) = 0;
 };
 
 /// Glorot and Bengio's uniform initial values for users and items, [nodes, dimension] (AISTATS 2010, eq. 16).

@@ -29,7 +29,37 @@ std::vector<float> glorot_embeddings(const BprSettings& settings, std::uint64_t 
   return values;
 }
 
+std::unique_ptr<BprTrainer> EmbeddingRecommender::make_trainer(const TrainerParts& parts) const {
+  return parts.fast ? make_fast_bpr_trainer(parts.shape, parts.initial)
+                    : make_plain_bpr_trainer(parts.shape, parts.initial, settings_.device);
+}
+
+std::vector<float> EmbeddingRecommender::continued(const BprSettings& shape) const {
+  if (!user_table_.defined()) throw UsageError(fmt::format("{}: there is no trained model to continue", name()));
+  if (settings_.layers > 0 && !initial_table_.defined()) {
+    throw UsageError(fmt::format("{}: the model's file has no initial embeddings to continue from", name()));
+  }
+  if (user_table_.size(0) != shape.users || item_table_.size(0) != shape.items ||
+      user_table_.size(1) != shape.dimension) {
+    throw DataError(fmt::format(
+        "{}: the model to continue has {} users, {} items and {} dimensions, expected {}, {} and {}", name(),
+        user_table_.size(0), item_table_.size(0), user_table_.size(1), shape.users, shape.items, shape.dimension));
+  }
+  const torch::Tensor table =
+      (settings_.layers > 0 ? initial_table_ : torch::cat({user_table_, item_table_})).contiguous();
+  return {table.data_ptr<float>(), table.data_ptr<float>() + table.numel()};
+}
+
 FitSummary EmbeddingRecommender::fit(const TopKTrainingData& data, const FitHooks& hooks) {
+  BprSettings shape{.users = data.users,
+                    .items = data.items,
+                    .dimension = settings_.train.embedding,
+                    .layers = settings_.layers,
+                    .batch_size = settings_.train.batch_size,
+                    .learning_rate = settings_.train.learning_rate,
+                    .regularization = settings_.train.regularization};
+  const auto initial =
+      hooks.start == FitStart::kContinued ? continued(shape) : glorot_embeddings(shape, settings_.seed);
   begin_fit(data);
   BprSampler sampler(data, statistics(), settings_.pairs.pair_weight, settings_.seed);
   if (sampler.skipped() > 0) {
@@ -38,38 +68,56 @@ FitSummary EmbeddingRecommender::fit(const TopKTrainingData& data, const FitHook
   }
   InteractionGraph graph;
   if (settings_.layers > 0) graph = build_graph(data.histories, data.items);
-  const BprSettings shape{.users = data.users,
-                          .items = data.items,
-                          .dimension = settings_.train.embedding,
-                          .layers = settings_.layers,
-                          .batch_size = settings_.train.batch_size,
-                          .learning_rate = settings_.train.learning_rate,
-                          .regularization = settings_.train.regularization,
-                          .graph = &graph};
-  const auto initial = glorot_embeddings(shape, settings_.seed);
+  shape.graph = &graph;
   const bool fast = settings_.train.kernels == "fast" && on_cpu(settings_.device);
   const auto trainer =
-      fast ? make_fast_bpr_trainer(shape, initial) : make_plain_bpr_trainer(shape, initial, settings_.device);
+      make_trainer({.data = data, .sampler = sampler, .shape = shape, .initial = initial, .fast = fast});
 
-  torch::Tensor best_users;
-  torch::Tensor best_items;
+  struct Tables {
+    torch::Tensor users;
+    torch::Tensor items;
+    torch::Tensor initial;
+  } best;
   const EpochSteps steps{
-      .train = [&](std::int64_t epoch) { return trainer->train_epoch(sampler.draw(epoch)); },
+      .train =
+          [&](std::int64_t epoch) {
+            trainer->begin_epoch(epoch);
+            return trainer->train_epoch(sampler.draw(epoch));
+          },
       .publish =
           [&] {
             const torch::Tensor table = tensor_of(trainer->final_embeddings(), {shape.nodes(), shape.dimension});
             user_table_ = table.narrow(0, 0, data.users).clone();
             item_table_ = table.narrow(0, data.users, data.items).clone();
+            if (shape.layers > 0) {
+              initial_table_ = tensor_of(trainer->initial_embeddings(), {shape.nodes(), shape.dimension});
+            }
           },
-      .keep =
-          [&] {
-            best_users = user_table_;
-            best_items = item_table_;
-          },
+      .keep = [&] { best = {.users = user_table_, .items = item_table_, .initial = initial_table_}; },
       .restore =
           [&] {
-            user_table_ = best_users;
-            item_table_ = best_items;
+            user_table_ = best.users;
+            item_table_ = best.items;
+            initial_table_ = best.initial;
+          },
+      .state =
+          [&] {
+            NamedTensors state = trainer->state();
+            state["best.users"] = best.users;
+            state["best.items"] = best.items;
+            state["best.initial"] = best.initial;
+            return state;
+          },
+      .resume =
+          [&](const NamedTensors& state) {
+            trainer->restore(state);
+            const auto table = [&](const std::string& name, std::int64_t rows) {
+              return state.contains(name) ? required_state(state, name, torch::kFloat32, {rows, shape.dimension})
+                                          : torch::Tensor();
+            };
+            best = {.users = table("best.users", shape.users),
+                    .items = table("best.items", shape.items),
+                    .initial = table("best.initial", shape.nodes())};
           }};
   return run_epochs(name(),
                     {.epochs = settings_.train.epochs,
@@ -113,6 +161,7 @@ void EmbeddingRecommender::save(const std::filesystem::path& file) const {
   ModelFile content = file_content();
   content.tensors["user_embeddings"] = user_table_;
   content.tensors["item_embeddings"] = item_table_;
+  if (initial_table_.defined()) content.tensors["initial_embeddings"] = initial_table_;
   content.settings["layers"] = std::to_string(settings_.layers);
   write_model(file, content);
 }
@@ -127,7 +176,16 @@ void EmbeddingRecommender::load(const std::filesystem::path& file) {
   if (!item_table.isfinite().all().item<bool>() || !user_table.isfinite().all().item<bool>()) {
     throw DataError(fmt::format("{}: an embedding is not finite", file.string()));
   }
+  torch::Tensor initial_table;
+  if (settings_.layers > 0 && content.tensors.contains("initial_embeddings")) {
+    initial_table = required_tensor(content, file, "initial_embeddings", torch::kFloat32,
+                                    {user_table.size(0) + item_table.size(0), item_table.size(1)});
+    if (!initial_table.isfinite().all().item<bool>()) {
+      throw DataError(fmt::format("{}: an initial embedding is not finite", file.string()));
+    }
+  }
   begin_load(content, file);
+  initial_table_ = initial_table;
   user_table_ = user_table;
   item_table_ = item_table;
 }

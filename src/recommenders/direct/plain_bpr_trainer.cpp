@@ -1,10 +1,8 @@
-// The pairwise loss in libtorch operators with autograd: the reference of the fast kernels, and the way to run on CUDA.
+#include "recommenders/direct/plain_bpr_trainer.h"
+
 #include <algorithm>
 
-#include <torch/torch.h>
-
-#include "recommenders/direct/bpr_trainer.h"
-#include "tensor/torch.h"
+#include <llama4rec/error.h>
 
 namespace llama4rec::recommenders {
 namespace {
@@ -14,8 +12,14 @@ torch::Tensor as_indices(std::span<const Index> values, torch::Device device) {
   return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64).to(device);
 }
 
-/// The normalised adjacency matrix, sparse [nodes, nodes].
-torch::Tensor adjacency(const InteractionGraph& graph, torch::Device device) {
+std::vector<float> as_vector(const torch::Tensor& tensor) {
+  const auto values = tensor.detach().to(torch::kCPU).contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
+}  // namespace
+
+torch::Tensor adjacency_matrix(const InteractionGraph& graph, torch::Device device) {
   std::vector<std::int64_t> rows;
   rows.reserve(graph.columns.size());
   for (std::int64_t row = 0; row < graph.nodes(); ++row) {
@@ -28,90 +32,106 @@ torch::Tensor adjacency(const InteractionGraph& graph, torch::Device device) {
   return torch::sparse_coo_tensor(indices, weights, {graph.nodes(), graph.nodes()}).coalesce().to(device);
 }
 
-std::vector<float> as_vector(const torch::Tensor& tensor) {
-  const auto values = tensor.detach().to(torch::kCPU).contiguous();
-  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+PlainBprTrainer::PlainBprTrainer(const BprSettings& settings, std::span<const float> initial, torch::Device device)
+    : settings_(settings),
+      device_(device),
+      initial_(torch::tensor(std::vector<float>(initial.begin(), initial.end()), torch::kFloat32)
+                   .view({settings.nodes(), settings.dimension})
+                   .to(device)
+                   .set_requires_grad(true)),
+      optimizer_({initial_}, torch::optim::AdamOptions(settings.learning_rate)) {
+  if (settings.layers == 0) return;
+  adjacencies_.assign(static_cast<std::size_t>(settings.layers), adjacency_matrix(*settings.graph, device));
 }
 
-class PlainBprTrainer final : public BprTrainer {
- public:
-  PlainBprTrainer(const BprSettings& settings, std::span<const float> initial, torch::Device device)
-      : settings_(settings),
-        device_(device),
-        initial_(torch::tensor(std::vector<float>(initial.begin(), initial.end()), torch::kFloat32)
-                     .view({settings.nodes(), settings.dimension})
-                     .to(device)
-                     .set_requires_grad(true)),
-        optimizer_({initial_}, torch::optim::AdamOptions(settings.learning_rate)) {
-    if (settings.layers > 0) adjacency_ = adjacency(*settings.graph, device);
-  }
-
-  double train_epoch(const BprSamples& samples) override {
-    double total = 0;
-    const auto size = static_cast<std::size_t>(settings_.batch_size);
-    for (std::size_t begin = 0; begin < samples.size(); begin += size) {
-      const BprSamples batch = samples.slice(begin, std::min(size, samples.size() - begin));
-      optimizer_.zero_grad();
-      const torch::Tensor value = loss(batch);
-      value.backward();
-      optimizer_.step();
-      total += value.item<double>() * static_cast<double>(batch.size());
-    }
-    return total / static_cast<double>(samples.size());
-  }
-
-  double loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) override {
+double PlainBprTrainer::train_epoch(const BprSamples& samples) {
+  double total = 0;
+  const auto size = static_cast<std::size_t>(settings_.batch_size);
+  for (std::size_t begin = 0; begin < samples.size(); begin += size) {
+    const BprSamples batch = samples.slice(begin, std::min(size, samples.size() - begin));
     optimizer_.zero_grad();
-    const torch::Tensor value = loss(batch);
+    const torch::Tensor value = loss(batch, begin);
     value.backward();
-    gradient = as_vector(initial_.grad());
-    optimizer_.zero_grad();
-    return value.item<double>();
+    optimizer_.step();
+    total += value.item<double>() * static_cast<double>(batch.size());
   }
+  return total / static_cast<double>(samples.size());
+}
 
-  [[nodiscard]] std::vector<float> initial_embeddings() const override { return as_vector(initial_); }
+double PlainBprTrainer::loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) {
+  optimizer_.zero_grad();
+  const torch::Tensor value = loss(batch, 0);
+  value.backward();
+  gradient = as_vector(initial_.grad());
+  optimizer_.zero_grad();
+  return value.item<double>();
+}
 
-  [[nodiscard]] std::vector<float> final_embeddings() override {
-    const torch::NoGradGuard no_gradient;
-    return as_vector(propagated());
+std::vector<float> PlainBprTrainer::initial_embeddings() const { return as_vector(initial_); }
+
+std::vector<float> PlainBprTrainer::final_embeddings() {
+  const torch::NoGradGuard no_gradient;
+  return as_vector(propagated(adjacencies_));
+}
+
+NamedTensors PlainBprTrainer::state() const {
+  const auto& states = optimizer_.state();  // one parameter, one entry; its key's type depends on libtorch's version
+  if (states.empty()) throw InternalError("the state of a training before its first step");
+  const auto& adam = static_cast<const torch::optim::AdamParamState&>(*states.begin()->second);
+  return {{"parameters", initial_.detach().clone()},
+          {"adam.first", adam.exp_avg().clone()},
+          {"adam.second", adam.exp_avg_sq().clone()},
+          {"adam.steps", torch::tensor({adam.step()}, torch::kInt64)}};
+}
+
+void PlainBprTrainer::restore(const NamedTensors& state) {
+  const auto values = [&](const std::string& name) {
+    return required_state(state, name, torch::kFloat32, {settings_.nodes(), settings_.dimension}).clone().to(device_);
+  };
+  const auto steps = required_state(state, "adam.steps", torch::kInt64, {1}).item<std::int64_t>();
+  const auto first = values("adam.first");
+  const auto second = values("adam.second");
+  initial_.mutable_grad() = torch::zeros_like(initial_);
+  optimizer_.step();  // makes the entry
+  auto& adam = static_cast<torch::optim::AdamParamState&>(*optimizer_.state().begin()->second);
+  adam.step(steps);
+  adam.exp_avg(first);
+  adam.exp_avg_sq(second);
+  const torch::NoGradGuard no_gradient;
+  initial_.copy_(values("parameters"));
+}
+
+torch::Tensor PlainBprTrainer::propagated(const std::vector<torch::Tensor>& adjacencies) const {
+  torch::Tensor layer = initial_;
+  torch::Tensor sum = initial_;
+  for (const torch::Tensor& adjacency : adjacencies) {
+    layer = torch::mm(adjacency, layer);
+    sum = sum + layer;
   }
+  return sum / static_cast<double>(adjacencies.size() + 1);
+}
 
- private:
-  /// f, [nodes, dimension].
-  [[nodiscard]] torch::Tensor propagated() const {
-    torch::Tensor layer = initial_;
-    torch::Tensor sum = initial_;
-    for (std::int64_t k = 0; k < settings_.layers; ++k) {
-      layer = torch::mm(adjacency_, layer);
-      sum = sum + layer;
-    }
-    return sum / static_cast<double>(settings_.layers + 1);
-  }
+PlainBprTrainer::Nodes PlainBprTrainer::nodes_of(const BprSamples& batch) const {
+  return {as_indices(batch.users, device_), as_indices(batch.preferred, device_) + settings_.users,
+          as_indices(batch.others, device_) + settings_.users,
+          torch::tensor(std::vector<float>(batch.weights.begin(), batch.weights.end()), torch::kFloat32).to(device_)};
+}
 
-  [[nodiscard]] torch::Tensor loss(const BprSamples& batch) const {
-    const auto users = as_indices(batch.users, device_);
-    const auto preferred = as_indices(batch.preferred, device_) + settings_.users;
-    const auto others = as_indices(batch.others, device_) + settings_.users;
-    const auto weights =
-        torch::tensor(std::vector<float>(batch.weights.begin(), batch.weights.end()), torch::kFloat32).to(device_);
-    const auto values = propagated();
-    const auto difference = values.index_select(0, preferred) - values.index_select(0, others);
-    const auto x = (values.index_select(0, users) * difference).sum(1);
-    const auto ranking = (weights * torch::nn::functional::softplus(-x)).sum();
-    const auto squares = initial_.square().sum(1);
-    const auto norms = squares.index_select(0, users).sum() + squares.index_select(0, preferred).sum() +
-                       squares.index_select(0, others).sum();
-    return (ranking + settings_.regularization / 2 * norms) / static_cast<double>(batch.size());
-  }
+torch::Tensor PlainBprTrainer::norms(const Nodes& nodes) const {
+  const auto squares = initial_.square().sum(1);
+  const auto sum = squares.index_select(0, nodes.users).sum() + squares.index_select(0, nodes.preferred).sum() +
+                   squares.index_select(0, nodes.others).sum();
+  return settings_.regularization / 2 * sum;
+}
 
-  BprSettings settings_;
-  torch::Device device_;
-  torch::Tensor initial_;    ///< e, [nodes, dimension]
-  torch::Tensor adjacency_;  ///< sparse [nodes, nodes]; undefined without layers
-  torch::optim::Adam optimizer_;
-};
-
-}  // namespace
+torch::Tensor PlainBprTrainer::loss(const BprSamples& batch, std::size_t /*first*/) {
+  const Nodes nodes = nodes_of(batch);
+  const auto values = propagated(adjacencies_);
+  const auto difference = values.index_select(0, nodes.preferred) - values.index_select(0, nodes.others);
+  const auto x = (values.index_select(0, nodes.users) * difference).sum(1);
+  const auto ranking = (nodes.weights * torch::nn::functional::softplus(-x)).sum();
+  return (ranking + norms(nodes)) / static_cast<double>(batch.size());
+}
 
 std::unique_ptr<BprTrainer> make_plain_bpr_trainer(const BprSettings& settings, std::span<const float> initial,
                                                    const std::string& device) {
