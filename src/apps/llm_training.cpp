@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include "core/progress.h"
 #include "core/text.h"
+#include "llm/training_progress.h"
 #include "llm/training_state.h"
 #include "tensor/torch.h"
 
@@ -36,12 +36,8 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
   hooks.checkpoint = folder / kTrainingState;
   if (hooks.world != nullptr && !hooks.world->leads()) return model.train(source, options, seed, hooks);
-  Progress progress("training", options.epochs, "epochs");
-  hooks.on_step = [&](const llm::TrainingStep& step) {
-    progress.set(step.epoch);
-    progress.note(fmt::format("step {} of {}, loss {:.3f}, {} tokens/s", step.step, step.steps, step.loss,
-                              text::with_thousands(static_cast<long long>(step.tokens_per_second))));
-  };
+  llm::TrainingProgress progress("training");
+  hooks.on_step = [&](const llm::TrainingStep& step) { progress.show(step); };
   auto summary = model.train(source, options, seed, hooks);
   progress.finish();
   return summary;

@@ -16,6 +16,8 @@
 #include "core/random.h"
 #include "llm/adamw.h"
 #include "llm/batching.h"
+#include "llm/bench/machine_peak.h"
+#include "llm/bench/operations.h"
 #include "llm/engine/precision.h"
 #include "llm/gradient_step.h"
 #include "llm/lora/adapters.h"
@@ -104,6 +106,8 @@ class TrainingRun {
   /// After a step: what one process was asked for, all do.
   void keep_state_where_due();
   [[nodiscard]] bool state_is_due() const;
+  /// Of a step, for its share of the peak (with adapters: an upper bound).
+  [[nodiscard]] double operations(const StepResult& done, std::size_t examples) const;
   void write_state();
   [[nodiscard]] double validation_loss();
   [[noreturn]] void stopped(const std::string& where) const;
@@ -125,6 +129,7 @@ class TrainingRun {
   Clock::time_point counted_;   ///< until when `seconds` counts
   Clock::time_point kept_;      ///< when the state was written
   double writing_seconds_ = 0;  ///< how long that took
+  double peak_ = 0;             ///< operations per second that the machine can do at most; 0: not known
   std::optional<EncodedTexts> validation_;
 };
 
@@ -148,6 +153,7 @@ TrainingSummary TrainingRun::run(const std::string& start_key) {
           "options, data, model and state");
     if (resumes) read_state();
   }
+  if (hooks_.on_step && model_.device().is_cpu() && world_.size() == 1) peak_ = estimate_peak();
   restart_peak_resident();
   counted_ = kept_ = Clock::now();
   while (position_.epoch < options_.epochs) epoch();
@@ -223,12 +229,20 @@ void TrainingRun::one_step(const EncodedTexts& encoded, std::span<const std::int
   position_.learned += done.learned;
   summary.tokens += done.read;
   if (hooks_.on_step) {
+    const double seconds = seconds_since(start);
     hooks_.on_step({.epoch = position_.epoch,
                     .step = step,
                     .steps = steps,
                     .loss = loss,
-                    .tokens_per_second = static_cast<double>(done.read) / seconds_since(start)});
+                    .tokens_per_second = static_cast<double>(done.read) / seconds,
+                    .share_of_peak = peak_ > 0 ? operations(done, places.size()) / seconds / peak_ : 0});
   }
+}
+
+double TrainingRun::operations(const StepResult& done, std::size_t examples) const {
+  const auto tokens = static_cast<double>(done.read);
+  return training_operations(model_.config(), tokens, tokens / static_cast<double>(examples),
+                             static_cast<double>(done.learned));
 }
 
 void TrainingRun::keep_state_where_due() {

@@ -4,12 +4,12 @@
 
 #include "core/atomic_file.h"
 #include "core/log.h"
-#include "core/progress.h"
 #include "core/random.h"
 #include "data/provenance_file.h"
 #include "llm/embedded_llm.h"
 #include "llm/engine/precision.h"
 #include "llm/lora/adapter_files.h"
+#include "llm/training_progress.h"
 #include "prompts/fit_context.h"
 
 namespace llama4rec::pipeline {
@@ -19,19 +19,17 @@ constexpr const char* kProvenanceFile = "provenance.json";
 constexpr const char* kModelFolder = "model";
 constexpr const char* kTrainingState = "training_state";
 
-llm::TrainingHooks training_hooks(const StageFolder& stage, const std::string& what, Progress& progress) {
+llm::TrainingHooks training_hooks(const StageFolder& stage, const std::string& what, llm::TrainingProgress& progress) {
   llm::TrainingHooks hooks;
   hooks.checkpoint = stage.path / kTrainingState;
   hooks.on_step = [&progress, what, epoch = std::int64_t{0},
                    last = llm::TrainingStep{}](const llm::TrainingStep& step) mutable {
     if (step.epoch != epoch && last.step > 0) {
-      log::debug("{}: epoch {}, loss {:.3f}, {:.0f} tokens/s", what, last.epoch + 1, last.loss, last.tokens_per_second);
+      log::debug("{}: {}", what, llm::training_note(last));
     }
     epoch = step.epoch;
     last = step;
-    progress.set(step.step * 1000 / std::max<std::int64_t>(1, step.steps));
-    progress.note(
-        fmt::format("epoch {}, loss {:.3f}, {:.0f} tokens/s", step.epoch + 1, step.loss, step.tokens_per_second));
+    progress.show(step);
   };
   return hooks;
 }
@@ -122,7 +120,7 @@ RunModel pretrain_stage(StageStore& store, const RunSetup& setup, const data::Le
     llm::train_tokenizer(text.tokenizer_texts(), model_options, derived_seed(seed, "llm.tokenizer"), tokenizer_file);
     auto model =
         llm::EmbeddedLlm::create(tokenizer_file, model_options, derived_seed(seed, "llm.weights"), setup.device);
-    Progress progress("pre-training", 1000, "");
+    llm::TrainingProgress progress("pre-training");
     const prompts::TokenCounter count =
         prompts::remembering([&](const std::string& segment) { return model->count_tokens(segment); });
     const auto source = [&](std::int64_t epoch) {
@@ -204,7 +202,7 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     }
     file.commit();
 
-    Progress progress(augmented ? "tuning (augmented prompts)" : "tuning (plain prompts)", 1000, "");
+    llm::TrainingProgress progress(augmented ? "tuning (augmented prompts)" : "tuning (plain prompts)");
     const auto training_options = setup.configuration.read<llm::TuningOptions>();
     const auto summary = model->train([&](std::int64_t) { return texts; }, training_options,
                                       derived_seed(seed, augmented ? "llm.tuning.augmented" : "llm.tuning.plain"),

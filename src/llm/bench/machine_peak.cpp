@@ -5,12 +5,22 @@
 
 namespace llama4rec::llm {
 
-double measure_peak() {
+namespace {
+
+/// The best of `times` products of `rows` x `inner` by `inner` x `inner` numbers.
+double best_rate(std::int64_t rows, std::int64_t inner, int times) {
   const torch::NoGradGuard no_grad;
-  const auto a = torch::randn({4096, 2048}).to(torch::kBFloat16);
-  const auto b = torch::randn({2048, 2048}).to(torch::kBFloat16);
-  auto c = torch::empty({4096, 2048}, a.options());
-  return 2.0 * 4096 * 2048 * 2048 / best_of(10, [&] { at::mm_out(c, a, b); });
+  const auto a = torch::ones({rows, inner}, torch::kBFloat16);
+  const auto b = torch::ones({inner, inner}, torch::kBFloat16);
+  auto c = torch::empty({rows, inner}, a.options());
+  const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(inner * inner);
+  return operations / best_of(times, [&] { at::mm_out(c, a, b); });
 }
+
+}  // namespace
+
+double measure_peak() { return best_rate(4096, 2048, 10); }
+
+double estimate_peak() { return best_rate(1024, 1024, 5); }
 
 }  // namespace llama4rec::llm

@@ -12,6 +12,7 @@
 #include "llm/embedded_llm.h"
 #include "llm/trainer.h"
 #include "llm/training_example.h"
+#include "llm/training_progress.h"
 #include "unit/llm/support.h"
 
 namespace llama4rec::llm {
@@ -253,6 +254,27 @@ TEST(Trainer, AsksTheSourceOncePerEpoch) {
       },
       quick_options(3), 1, {});
   EXPECT_THAT(asked, ::testing::ElementsAre(0, 1, 2));
+}
+
+TEST(Trainer, TellsEveryStepsSpeedAndShareOfThePeak) {
+  const TemporaryFolder folder;
+  TrainingHooks hooks;
+  std::vector<TrainingStep> steps;
+  hooks.on_step = [&](const TrainingStep& step) { steps.push_back(step); };
+  fresh(folder)->train(histories, quick_options(1), 1, hooks);
+  ASSERT_FALSE(steps.empty());
+  for (const auto& step : steps) {
+    EXPECT_GT(step.tokens_per_second, 0);
+    EXPECT_GT(step.share_of_peak, 0);
+    EXPECT_LT(step.share_of_peak, 1.2);
+  }
+}
+
+TEST(TrainingProgress, NotesTheShareOfThePeakWhereItIsKnown) {
+  TrainingStep step{.epoch = 1, .step = 3, .steps = 9, .loss = 1.23456, .tokens_per_second = 5120.4};
+  EXPECT_EQ(training_note(step), "epoch 2, loss 1.235, 5,120 tokens/s");
+  step.share_of_peak = 0.714;
+  EXPECT_EQ(training_note(step), "epoch 2, loss 1.235, 5,120 tokens/s, 71% of peak");
 }
 
 }  // namespace
