@@ -8,7 +8,9 @@
 #include "core/text.h"
 #include "recommenders/direct/lightgcn.h"
 #include "recommenders/direct/matrix_factorization.h"
+#include "recommenders/direct/mixgcf.h"
 #include "recommenders/direct/popularity.h"
+#include "recommenders/direct/sgl.h"
 #include "recommenders/rating/als.h"
 #include "recommenders/rating/biases.h"
 #include "recommenders/sequential/item_transitions.h"
@@ -50,6 +52,14 @@ const std::vector<Entry>& entries() {
       {.info = {"lightgcn", "LightGCN", kDirect, "He et al., LightGCN, SIGIR 2020"},
        .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
          return std::make_unique<LightGcn>(embedding_settings(c, seed), c.read<LightGcnOptions>());
+       }},
+      {.info = {"sgl", "SGL", kDirect, "Wu et al., SGL, SIGIR 2021"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<Sgl>(embedding_settings(c, seed), c.read<SglOptions>());
+       }},
+      {.info = {"mixgcf", "MixGCF", kDirect, "Huang et al., MixGCF, KDD 2021"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<MixGcf>(embedding_settings(c, seed), c.read<MixGcfOptions>());
        }},
       {.info = {"item_transitions", "Item transitions", kSequential, "-"},
        .top_k = [](const Configuration& c, std::uint64_t) -> TopK {
@@ -108,6 +118,8 @@ void add_options(config::OptionTable& table) {
   table.add<TrainOptions>();
   table.add<PairOptions>();
   table.add<LightGcnOptions>();
+  table.add<SglOptions>();
+  table.add<MixGcfOptions>();
   table.add<ItemTransitionOptions>();
   table.add<BiasOptions>();
   table.add<AlsOptions>();

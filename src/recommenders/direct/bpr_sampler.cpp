@@ -6,8 +6,6 @@
 
 #include <llama4rec/error.h>
 
-#include "core/random.h"
-
 namespace llama4rec::recommenders {
 namespace {
 
@@ -64,6 +62,7 @@ BprSampler::BprSampler(const TopKTrainingData& data, const TrainingStatistics& s
   preferred_.resize(order_.size());
   others_.resize(order_.size());
   weights_.resize(order_.size());
+  given_.resize(order_.size());
 }
 
 bool BprSampler::seen(UserIndex user, ItemIndex item) const {
@@ -75,8 +74,7 @@ bool BprSampler::seen(UserIndex user, ItemIndex item) const {
   return ((seen_bits_[bit / 64] >> (bit % 64)) & 1U) != 0;
 }
 
-template <class Stream>
-ItemIndex BprSampler::draw_other(UserIndex user, Stream& stream) const {
+ItemIndex BprSampler::draw_other(UserIndex user, RandomStream& stream) const {
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const ItemIndex item = known_[stream.below(known_.size())];
     if (!seen(user, item)) return item;
@@ -102,11 +100,12 @@ BprSamples BprSampler::draw(std::int64_t epoch) {
       users_[target] = source_users_[source];
       preferred_[target] = source_preferred_[source];
       weights_[target] = source_weights_[source];
+      given_[target] = source_others_[source] >= 0 ? 1 : 0;
       others_[target] =
           source_others_[source] >= 0 ? source_others_[source] : draw_other(source_users_[source], stream);
     }
   }
-  return {users_, preferred_, others_, weights_};
+  return {users_, preferred_, others_, weights_, given_};
 }
 
 }  // namespace llama4rec::recommenders

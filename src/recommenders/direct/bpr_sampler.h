@@ -9,6 +9,7 @@
 
 #include <llama4rec/recommender.h>
 
+#include "core/random.h"
 #include "recommenders/training_statistics.h"
 
 namespace llama4rec::recommenders {
@@ -19,12 +20,15 @@ struct BprSamples {
   std::span<const ItemIndex> preferred;
   std::span<const ItemIndex> others;
   std::span<const float> weights;
+  /// 1 where `others` was given by data augmentation, 0 where it was drawn; empty: all were drawn.
+  std::span<const std::uint8_t> given = {};
 
   [[nodiscard]] std::size_t size() const { return users.size(); }
   [[nodiscard]] BprSamples slice(std::size_t begin, std::size_t count) const {
     return {users.subspan(begin, count), preferred.subspan(begin, count), others.subspan(begin, count),
-            weights.subspan(begin, count)};
+            weights.subspan(begin, count), given.empty() ? given : given.subspan(begin, count)};
   }
+  [[nodiscard]] bool is_given(std::size_t sample) const { return !given.empty() && given[sample] != 0; }
 };
 
 /// Draws the samples of an epoch: every observed interaction once, with an item drawn uniformly from the known items outside
@@ -38,13 +42,13 @@ class BprSampler {
   /// The samples of an epoch; valid until the next call.
   BprSamples draw(std::int64_t epoch);
   [[nodiscard]] std::size_t size() const { return users_.size(); }
+  /// An item drawn uniformly from the known items outside the user's history; of a user that occurs in a sample.
+  ItemIndex draw_other(UserIndex user, RandomStream& stream) const;
   /// Interactions left out because their user has seen every known item, so that no other item exists.
   [[nodiscard]] std::int64_t skipped() const { return skipped_; }
 
  private:
   [[nodiscard]] bool seen(UserIndex user, ItemIndex item) const;
-  template <class Stream>
-  ItemIndex draw_other(UserIndex user, Stream& stream) const;
 
   std::uint64_t seed_;
   std::int64_t skipped_ = 0;
@@ -63,6 +67,7 @@ class BprSampler {
   std::vector<ItemIndex> preferred_;
   std::vector<ItemIndex> others_;
   std::vector<float> weights_;
+  std::vector<std::uint8_t> given_;
 };
 
 }  // namespace llama4rec::recommenders

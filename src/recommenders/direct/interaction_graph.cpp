@@ -35,36 +35,59 @@ void partition_rows(InteractionGraph& graph) {
   graph.partition.push_back(graph.nodes());
 }
 
+/// Adds the items' rows to a graph that has the users', then weights and partition.
+void complete(InteractionGraph& graph) {
+  std::vector<std::int64_t> degrees(static_cast<std::size_t>(graph.items), 0);
+  const auto user_edges = graph.columns.size();
+  for (const std::int32_t column : graph.columns) ++degrees[static_cast<std::size_t>(column - graph.users)];
+  for (const std::int64_t degree : degrees) graph.offsets.push_back(graph.offsets.back() + degree);
+  std::vector<std::int64_t> cursor(graph.offsets.begin() + graph.users, graph.offsets.end() - 1);
+  graph.columns.resize(2 * user_edges);
+  for (std::int64_t user = 0; user < graph.users; ++user) {
+    const auto row = static_cast<std::size_t>(user);
+    for (auto edge = static_cast<std::size_t>(graph.offsets[row]);
+         edge < static_cast<std::size_t>(graph.offsets[row + 1]); ++edge) {
+      const auto item = static_cast<std::size_t>(graph.columns[edge] - graph.users);
+      graph.columns[static_cast<std::size_t>(cursor[item]++)] = static_cast<std::int32_t>(user);
+    }
+  }
+  weigh(graph);
+  partition_rows(graph);
+}
+
 }  // namespace
 
 InteractionGraph build_graph(std::span<const std::vector<ItemIndex>> histories, std::int64_t items) {
   InteractionGraph graph;
   graph.users = static_cast<std::int64_t>(histories.size());
   graph.items = items;
-  std::vector<std::vector<ItemIndex>> rows(histories.begin(), histories.end());
-  std::vector<std::int64_t> item_degrees(static_cast<std::size_t>(items), 0);
   graph.offsets.push_back(0);
-  for (auto& row : rows) {
+  std::vector<ItemIndex> row;
+  for (const auto& history : histories) {
+    row = history;
     std::sort(row.begin(), row.end());
     row.erase(std::unique(row.begin(), row.end()), row.end());
-    for (const ItemIndex item : row) {
-      ++item_degrees[static_cast<std::size_t>(item)];
-      graph.columns.push_back(static_cast<std::int32_t>(graph.users + item));
-    }
+    for (const ItemIndex item : row) graph.columns.push_back(static_cast<std::int32_t>(graph.users + item));
     graph.offsets.push_back(static_cast<std::int64_t>(graph.columns.size()));
   }
-  for (const std::int64_t degree : item_degrees) graph.offsets.push_back(graph.offsets.back() + degree);
-  std::vector<std::int64_t> cursor(graph.offsets.begin() + graph.users, graph.offsets.end() - 1);
-  graph.columns.resize(static_cast<std::size_t>(graph.offsets.back()));
-  for (std::size_t user = 0; user < rows.size(); ++user) {
-    for (const ItemIndex item : rows[user]) {
-      graph.columns[static_cast<std::size_t>(cursor[static_cast<std::size_t>(item)]++)] =
-          static_cast<std::int32_t>(user);
-    }
-  }
-  weigh(graph);
-  partition_rows(graph);
+  complete(graph);
   return graph;
+}
+
+InteractionGraph subgraph(const InteractionGraph& graph, std::span<const std::uint8_t> keep) {
+  InteractionGraph result;
+  result.users = graph.users;
+  result.items = graph.items;
+  result.offsets.push_back(0);
+  for (std::size_t user = 0; user < static_cast<std::size_t>(graph.users); ++user) {
+    for (auto edge = static_cast<std::size_t>(graph.offsets[user]);
+         edge < static_cast<std::size_t>(graph.offsets[user + 1]); ++edge) {
+      if (keep[edge] != 0) result.columns.push_back(graph.columns[edge]);
+    }
+    result.offsets.push_back(static_cast<std::int64_t>(result.columns.size()));
+  }
+  complete(result);
+  return result;
 }
 
 }  // namespace llama4rec::recommenders

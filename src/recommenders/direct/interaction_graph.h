@@ -23,6 +23,10 @@ struct InteractionGraph {
   [[nodiscard]] std::int64_t edges() const { return static_cast<std::int64_t>(columns.size()); }
 };
 
+/// The graph with some of its edges, normalised anew by the degrees that are left. `keep` is [edges / 2]: for every edge of the users'
+/// rows, in their order, whether it stays; the items' rows follow.
+InteractionGraph subgraph(const InteractionGraph& graph, std::span<const std::uint8_t> keep);
+
 /// From each user's items; indices have been checked.
 InteractionGraph build_graph(std::span<const std::vector<ItemIndex>> histories, std::int64_t items);
 

@@ -13,7 +13,13 @@ template <int kLanes>
 void gather_row(const InteractionGraph& graph, std::int64_t row, std::int64_t stride, const float* x, const float* base,
                 float scale, float* out) {
   Lane sums[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane) load(sums[lane], base + row * stride + lane * kLaneWidth);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (base != nullptr) {
+      load(sums[lane], base + row * stride + lane * kLaneWidth);
+    } else {
+      sums[lane] = Lane{};
+    }
+  }
   const std::int64_t end = graph.offsets[static_cast<std::size_t>(row) + 1];
   for (std::int64_t edge = graph.offsets[static_cast<std::size_t>(row)]; edge < end; ++edge) {
     const float* from = x + graph.columns[static_cast<std::size_t>(edge)] * stride;
@@ -27,9 +33,10 @@ void gather_row(const InteractionGraph& graph, std::int64_t row, std::int64_t st
   for (int lane = 0; lane < kLanes; ++lane) store(out + row * stride + lane * kLaneWidth, scale * sums[lane]);
 }
 
-/// out = scale * (A x + base).
-void step(const InteractionGraph& graph, std::int64_t stride, const float* x, const float* base, float scale,
-          float* out) {
+}  // namespace
+
+void propagate_once(const InteractionGraph& graph, std::int64_t stride, const float* x, const float* base, float scale,
+                    float* out) {
   const auto chunks = static_cast<std::int64_t>(graph.partition.size()) - 1;
 #pragma omp parallel for schedule(dynamic, 1)
   for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
@@ -38,16 +45,14 @@ void step(const InteractionGraph& graph, std::int64_t stride, const float* x, co
     for (std::int64_t row = first; row < last; ++row) {
       std::int64_t column = 0;
       for (; column + 4 * kLaneWidth <= stride; column += 4 * kLaneWidth) {
-        gather_row<4>(graph, row, stride, x + column, base + column, scale, out + column);
+        gather_row<4>(graph, row, stride, x + column, base == nullptr ? base : base + column, scale, out + column);
       }
       for (; column < stride; column += kLaneWidth) {
-        gather_row<1>(graph, row, stride, x + column, base + column, scale, out + column);
+        gather_row<1>(graph, row, stride, x + column, base == nullptr ? base : base + column, scale, out + column);
       }
     }
   }
 }
-
-}  // namespace
 
 void propagate(const InteractionGraph& graph, std::int64_t layers, std::int64_t stride, const float* in, float* scratch,
                float* out) {
@@ -56,7 +61,7 @@ void propagate(const InteractionGraph& graph, std::int64_t layers, std::int64_t 
   float* target = layers % 2 == 1 ? out : scratch;
   for (std::int64_t layer = 1; layer <= layers; ++layer) {
     const float scale = layer == layers ? 1.0F / static_cast<float>(layers + 1) : 1.0F;
-    step(graph, stride, x, in, scale, target);
+    propagate_once(graph, stride, x, in, scale, target);
     x = target;
     target = target == out ? scratch : out;
   }
