@@ -19,8 +19,7 @@ struct BatchEngine::State {
       : model(packed),
         tokenizer(its_tokenizer),
         options(engine_options),
-        cache(packed.config(), cache_precision(packed.precision()),
-              engine_options.cache_megabytes << 20U),
+        cache(packed.config(), cache_precision(packed.precision()), engine_options.cache_megabytes << 20U),
         index(cache) {}
 
   void add(EngineBatch& batch) {

@@ -121,8 +121,8 @@ std::int64_t PackedMatrix::bytes() const {
 }
 
 template <int R, class Sum>
-void PackedMatrix::put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y,
-                       std::int64_t y_stride, Into into) const {
+inline void PackedMatrix::put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y,
+                              std::int64_t y_stride, Into into) const {
   const auto width = std::min(kPanel, out_ - panel * kPanel);
   for (int row = 0; row < R; ++row) {
     Vector16 half[2];

@@ -46,8 +46,8 @@ class PackedMatrix {
     const float* factors = nullptr;
   };
   template <int R, class Sum>
-  void put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y, std::int64_t y_stride,
-           Into into) const;
+  [[gnu::always_inline]] void put(const TileSums<R, Sum>& sums, const float* row_factors, std::int64_t panel, float* y,
+                                  std::int64_t y_stride, Into into) const;
   template <class X, class W>
   void multiply_panels(const Inputs<X>& x, const W* panels, std::int64_t first, std::int64_t last, float* y,
                        std::int64_t y_stride, Into into) const;

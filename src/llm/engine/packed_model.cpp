@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -43,6 +44,11 @@ void add_bias(float* x, std::int64_t stride, const float* bias, std::int64_t row
 #pragma omp simd
     for (std::int64_t i = 0; i < width; ++i) x[row * stride + i] += bias[i];
   }
+}
+
+/// Memory that holds anything.
+std::unique_ptr<float[]> unset(std::int64_t count) {
+  return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(count));
 }
 
 /// Memory of a thread that keeps its size from call to call.
@@ -136,19 +142,19 @@ class PackedModel::Step {
 
   PackedStates run() {
     const auto rows = static_cast<std::int64_t>(tokens_.size());
-    x_.resize(static_cast<std::size_t>(rows * config_.hidden));
-    queries_.resize(static_cast<std::size_t>(rows * query_size_));
-    attended_.resize(static_cast<std::size_t>(rows * query_size_));
+    x_ = unset(rows * config_.hidden);
+    queries_ = unset(rows * query_size_);
+    attended_ = unset(rows * query_size_);
     embed();
     const auto layers = config_.layers;
     for (std::int64_t layer = 0; layer + 1 < layers; ++layer) {
       const auto& weights = model_.layers_[static_cast<std::size_t>(layer)];
       by_rows(rows, [&](std::int64_t begin, std::int64_t count) {
         // The layer before ends and this one begins on the same rows, without waiting for the others.
-        if (layer > 0) finish_layer(model_.layers_[static_cast<std::size_t>(layer - 1)], x_.data(), begin, count);
+        if (layer > 0) finish_layer(model_.layers_[static_cast<std::size_t>(layer - 1)], x_.get(), begin, count);
         begin_layer(weights, layer, begin, count, /*with_queries=*/true);
       });
-      block_attention(all_, queries_.data(), attended_.data(), cache_, layer, layout_);
+      block_attention(all_, queries_.get(), attended_.get(), cache_, layer, layout_);
     }
     return last_layer(rows);
   }
@@ -190,7 +196,7 @@ class PackedModel::Step {
     const float* table = model_.transformer_.embedding().data_ptr<float>();
     for (std::size_t row = 0; row < tokens_.size(); ++row) {
       const float* from = table + static_cast<std::int64_t>(tokens_[row]) * config_.hidden;
-      std::copy(from, from + config_.hidden, x_.data() + static_cast<std::int64_t>(row) * config_.hidden);
+      std::copy(from, from + config_.hidden, x_.get() + static_cast<std::int64_t>(row) * config_.hidden);
     }
   }
 
@@ -201,7 +207,7 @@ class PackedModel::Step {
     float* normal = scratch(normal_memory, count * config_.hidden);
     const auto width = layout_.key_value_size();
     float* key_value = scratch(key_value_memory, count * 2 * width);
-    normalise(x_.data() + begin * config_.hidden, layer.attention_norm, normal, count, config_.hidden,
+    normalise(x_.get() + begin * config_.hidden, layer.attention_norm, normal, count, config_.hidden,
               config_.norm_epsilon);
     layer.key_value.multiply(normal, config_.hidden, count, key_value, 2 * width, Into::kStore);
     if (layer.bias != nullptr) add_bias(key_value, 2 * width, layer.bias + query_size_, count, 2 * width);
@@ -215,7 +221,7 @@ class PackedModel::Step {
       }
     }
     if (!with_queries) return;
-    make_queries(layer, normal, count, queries_.data() + begin * query_size_,
+    make_queries(layer, normal, count, queries_.get() + begin * query_size_,
                  std::span<const Place>(places_).subspan(static_cast<std::size_t>(begin)));
   }
 
@@ -233,7 +239,7 @@ class PackedModel::Step {
     thread_local std::vector<float> normal_memory;
     thread_local std::vector<float> gate_up_memory;
     float* rows = x + begin * config_.hidden;
-    layer.attention_output.multiply(attended_.data() + begin * query_size_, query_size_, count, rows, config_.hidden,
+    layer.attention_output.multiply(attended_.get() + begin * query_size_, query_size_, count, rows, config_.hidden,
                                     Into::kAdd);
     float* normal = scratch(normal_memory, count * config_.hidden);
     float* gate_up = scratch(gate_up_memory, count * 2 * config_.intermediate);
@@ -248,24 +254,24 @@ class PackedModel::Step {
     const auto index = config_.layers - 1;
     const auto& layer = model_.layers_.back();
     by_rows(rows, [&](std::int64_t begin, std::int64_t count) {
-      if (index > 0) finish_layer(model_.layers_[static_cast<std::size_t>(index - 1)], x_.data(), begin, count);
+      if (index > 0) finish_layer(model_.layers_[static_cast<std::size_t>(index - 1)], x_.get(), begin, count);
       begin_layer(layer, index, begin, count, /*with_queries=*/false);
     });
     const auto hidden = config_.hidden;
     PackedStates states{.values = {}, .count = static_cast<std::int64_t>(asked_.size())};
     std::vector<float> x(static_cast<std::size_t>(states.count * hidden));
     for (std::int64_t i = 0; i < states.count; ++i) {
-      const float* from = x_.data() + asked_[static_cast<std::size_t>(i)] * hidden;
+      const float* from = x_.get() + asked_[static_cast<std::size_t>(i)] * hidden;
       std::copy(from, from + hidden, x.data() + i * hidden);
     }
     states.values.resize(x.size());
     by_rows(states.count, [&](std::int64_t begin, std::int64_t count) {
       normalise(x.data() + begin * hidden, layer.attention_norm, states.values.data() + begin * hidden, count, hidden,
                 config_.norm_epsilon);
-      make_queries(layer, states.values.data() + begin * hidden, count, queries_.data() + begin * query_size_,
+      make_queries(layer, states.values.data() + begin * hidden, count, queries_.get() + begin * query_size_,
                    std::span<const Place>(asked_places_).subspan(static_cast<std::size_t>(begin)));
     });
-    block_attention(wanted_, queries_.data(), attended_.data(), cache_, index, layout_);
+    block_attention(wanted_, queries_.get(), attended_.get(), cache_, index, layout_);
     by_rows(states.count, [&](std::int64_t begin, std::int64_t count) {
       finish_layer(layer, x.data(), begin, count);
       normalise(x.data() + begin * hidden, model_.transformer_.last_norm().data_ptr<float>(),
@@ -288,9 +294,9 @@ class PackedModel::Step {
   std::vector<Place> asked_places_;
   std::vector<BlockQueries> all_;
   std::vector<BlockQueries> wanted_;
-  std::vector<float> x_;         // residual stream [rows, hidden]
-  std::vector<float> queries_;   // [rows, query size]
-  std::vector<float> attended_;  // [rows, query size]
+  std::unique_ptr<float[]> x_;         // residual stream [rows, hidden]
+  std::unique_ptr<float[]> queries_;   // [rows, query size]
+  std::unique_ptr<float[]> attended_;  // [rows, query size]
 };
 
 PackedStates PackedModel::read(std::span<const PackedTokens> sequences, BlockCache& cache) const {

@@ -175,8 +175,9 @@ struct PanelPrefetch {
 /// sums[p] += R rows of x (`stride` from row to row) by panels[p], over `in` inputs (a multiple of a step's). Several panels at a time keep the
 /// multipliers busy where rows are few.
 template <int R, int P, class X, class W, class Prefetch = NoPrefetch>
-inline void accumulate(TileSums<R, typename TileStep<X, W>::Sum> (&sums)[P], const X* x, std::int64_t stride,
-                       const W* const (&panels)[P], std::int64_t in, const Prefetch& prefetch = {}) {
+[[gnu::always_inline]] inline void accumulate(TileSums<R, typename TileStep<X, W>::Sum> (&sums)[P], const X* x,
+                                              std::int64_t stride, const W* const (&panels)[P], std::int64_t in,
+                                              const Prefetch& prefetch = {}) {
   using Step = TileStep<X, W>;
   // Sums of the compiler's own, or it would write them to memory after every step.
   TileSums<R, typename Step::Sum> own[P];
