@@ -11,8 +11,14 @@
 #include "recommenders/direct/mixgcf.h"
 #include "recommenders/direct/popularity.h"
 #include "recommenders/direct/sgl.h"
+#include "recommenders/rating/afm.h"
 #include "recommenders/rating/als.h"
+#include "recommenders/rating/autoint.h"
 #include "recommenders/rating/biases.h"
+#include "recommenders/rating/dcn.h"
+#include "recommenders/rating/deepfm.h"
+#include "recommenders/rating/nfm.h"
+#include "recommenders/rating/xdeepfm.h"
 #include "recommenders/sequential/item_transitions.h"
 
 namespace llama4rec::recommenders {
@@ -35,6 +41,11 @@ EmbeddingSettings embedding_settings(const config::Configuration& configuration,
           .layers = 0,
           .device = device != nullptr ? device->text : "cpu",
           .seed = seed};
+}
+
+template <class Model, class Options>
+std::unique_ptr<RatingPredictor> make_deep(const config::Configuration& configuration, std::uint64_t seed) {
+  return std::make_unique<Model>(deep_rating_settings(configuration, seed), configuration.read<Options>());
 }
 
 const std::vector<Entry>& entries() {
@@ -73,6 +84,18 @@ const std::vector<Entry>& entries() {
        .rating = [](const Configuration& c, std::uint64_t seed) -> Rating {
          return std::make_unique<Als>(c.read<AlsOptions>(), seed);
        }},
+      {.info = {"deepfm", "DeepFM", kRating, "Guo et al., DeepFM, IJCAI 2017"},
+       .rating = make_deep<DeepFm, DeepFmOptions>},
+      {.info = {"nfm", "NFM", kRating, "He and Chua, Neural Factorization Machines, SIGIR 2017"},
+       .rating = make_deep<Nfm, NfmOptions>},
+      {.info = {"dcn", "DCN", kRating, "Wang et al., Deep & Cross Network, ADKDD 2017"},
+       .rating = make_deep<Dcn, DcnOptions>},
+      {.info = {"afm", "AFM", kRating, "Xiao et al., Attentional Factorization Machines, IJCAI 2017"},
+       .rating = make_deep<Afm, AfmOptions>},
+      {.info = {"xdeepfm", "xDeepFM", kRating, "Lian et al., xDeepFM, KDD 2018"},
+       .rating = make_deep<XDeepFm, XDeepFmOptions>},
+      {.info = {"autoint", "AutoInt", kRating, "Song et al., AutoInt, CIKM 2019"},
+       .rating = make_deep<AutoInt, AutoIntOptions>},
   };
   return table;
 }
@@ -123,6 +146,14 @@ void add_options(config::OptionTable& table) {
   table.add<ItemTransitionOptions>();
   table.add<BiasOptions>();
   table.add<AlsOptions>();
+  table.add<FeatureOptions>();
+  table.add<DeepRatingOptions>();
+  table.add<DeepFmOptions>();
+  table.add<NfmOptions>();
+  table.add<DcnOptions>();
+  table.add<AfmOptions>();
+  table.add<XDeepFmOptions>();
+  table.add<AutoIntOptions>();
 }
 
 }  // namespace llama4rec::recommenders
