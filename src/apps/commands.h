@@ -8,6 +8,7 @@ namespace llama4rec::apps {
 void add_config_command(CLI::App& program, Context& context);
 void add_data_command(CLI::App& program, Context& context);
 void add_evaluate_command(CLI::App& program, Context& context);
+void add_experiment_command(CLI::App& program, Context& context);
 void add_llm_command(CLI::App& program, Context& context);
 void add_report_command(CLI::App& program, Context& context);
 void add_run_command(CLI::App& program, Context& context);

@@ -22,6 +22,9 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
                       const EpochSteps& steps) {
   const bool validated = static_cast<bool>(hooks.validation_score);
   const bool resumable = static_cast<bool>(steps.state) && static_cast<bool>(steps.resume);
+  if (hooks.start == FitStart::kContinued && !resumable) {
+    throw UsageError(fmt::format("{}: has no parameters that a training could continue from", model));
+  }
   StateKeeper keeper(model, resumable ? hooks.checkpoint : FitCheckpoint{});
   TrainingPosition position;
   FitSummary& summary = position.summary;

@@ -18,19 +18,30 @@ inline std::uint64_t mixed_key(std::uint64_t key, std::uint64_t index) {
 
 using UintLane = std::uint32_t __attribute__((vector_size(64)));
 
-/// Sixteen numbers, uniform in [0, 1) in steps of 2^-24: those with the counters 16 c to 16 c + 15 of the key.
-inline Lane uniform_lane(std::uint64_t key, std::uint32_t c) {
+/// Thirty-two numbers, uniform in (0, 1) in steps of 2^-16: those of the key with the counters 32 pair to 32 pair + 31.
+inline void uniform_lanes(std::uint64_t key, std::uint32_t pair, Lane& first, Lane& second) {
   const UintLane counters = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  UintLane h = (counters + (16 * c + static_cast<std::uint32_t>(key))) * 0x9E3779B1U;
+  UintLane h = (counters + (16 * pair + static_cast<std::uint32_t>(key))) * 0x9E3779B1U;
   h ^= static_cast<std::uint32_t>(key >> 32U);
   h = (h ^ (h >> 15U)) * 0x85EBCA77U;
   h = (h ^ (h >> 13U)) * 0xC2B2AE3DU;
   h ^= h >> 16U;
   using SignedLane = std::int32_t __attribute__((vector_size(64)));
-  const UintLane mantissa = h >> 8U;
-  SignedLane whole;  // below 2^24, and signed conversion is one instruction everywhere
-  std::memcpy(&whole, &mantissa, sizeof whole);
-  return __builtin_convertvector(whole, Lane) * 0x1p-24F;
+  const UintLane low = h & 0xFFFFU;
+  const UintLane high = h >> 16U;
+  SignedLane whole;  // signed conversion is one instruction everywhere
+  std::memcpy(&whole, &low, sizeof whole);
+  first = __builtin_convertvector(whole, Lane) * 0x1p-16F + 0x1p-17F;
+  std::memcpy(&whole, &high, sizeof whole);
+  second = __builtin_convertvector(whole, Lane) * 0x1p-16F + 0x1p-17F;
+}
+
+/// Sixteen of them: those with the counters 16 c to 16 c + 15.
+inline Lane uniform_lane(std::uint64_t key, std::uint32_t c) {
+  Lane first;
+  Lane second;
+  uniform_lanes(key, c / 2, first, second);
+  return c % 2 == 0 ? first : second;
 }
 
 }  // namespace llama4rec::recommenders

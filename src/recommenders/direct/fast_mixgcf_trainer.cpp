@@ -17,14 +17,22 @@ namespace {
 float mixed_product(const float* user, const float* preferred, const float* other, std::uint64_t key,
                     std::int64_t stride) {
   Lane sums{};
-  for (std::int64_t n = 0; n < stride; n += kLaneWidth) {
+  const auto add = [&](std::int64_t n, const Lane& share) {
     Lane u;
     Lane p;
     Lane o;
     load(u, user + n);
     load(p, preferred + n);
     load(o, other + n);
-    sums += u * (o + uniform_lane(key, static_cast<std::uint32_t>(n / kLaneWidth)) * (p - o));
+    sums += u * (o + share * (p - o));
+  };
+  std::uint32_t pair = 0;
+  for (std::int64_t n = 0; n < stride; n += 2 * kLaneWidth, ++pair) {
+    Lane first;
+    Lane second;
+    uniform_lanes(key, pair, first, second);
+    add(n, first);
+    if (n + kLaneWidth < stride) add(n + kLaneWidth, second);
   }
   float total = 0;
   for (std::int64_t n = 0; n < kLaneWidth; ++n) total += sums[n];

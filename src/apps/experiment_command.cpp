@@ -1,0 +1,72 @@
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "apps/commands.h"
+#include "pipeline/baselines.h"
+
+namespace llama4rec::apps {
+namespace {
+
+/// "selfrec:warm" -> protocol and users.
+pipeline::EvaluationSetting parse_setting(const std::string& text) {
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) {
+    throw UsageError(fmt::format("--settings: \"{}\", expected PROTOCOL:USERS such as textbook:all", text));
+  }
+  return {.protocol = text.substr(0, colon), .users = text.substr(colon + 1)};
+}
+
+void add_baselines(CLI::App& group, Context& context) {
+  struct Arguments {
+    pipeline::BaselinePlan plan;
+    std::vector<std::string> datasets = {"ml-100k"};
+    std::vector<std::string> settings = {"textbook:all", "selfrec:warm"};
+    std::string profiles = "configs";
+    std::string directory = "runs/experiments/baselines";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = group.add_subcommand("baselines", "Every conventional recommender, over seeds");
+  command->add_option("--datasets", arguments->datasets, "Names or folders, separated by commas")->delimiter(',');
+  command->add_option("--models", arguments->plan.models, "Recommenders, separated by commas; all by default")
+      ->delimiter(',');
+  command
+      ->add_option("--settings", arguments->settings,
+                   "PROTOCOL:USERS, separated by commas; textbook or selfrec, all or warm")
+      ->delimiter(',');
+  command->add_option("--repeats", arguments->plan.repeats, "Seeds, from --seed on")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  command->add_option("--profile", arguments->plan.profile, "Options of the models: tuned, reference or defaults")
+      ->check(CLI::IsMember({"tuned", "reference", "defaults"}));
+  command->add_option("--profiles", arguments->profiles, "Where profiles lie: DATASET/MODEL[-reference].yaml")
+      ->type_name("DIR");
+  command->add_option("--output", arguments->directory, "Where cells and tables are kept")->type_name("DIR");
+  command->callback([&context, arguments] {
+    const auto configuration = context.load_configuration();
+    auto& plan = arguments->plan;
+    plan.datasets = arguments->datasets;
+    plan.settings.clear();
+    for (const auto& setting : arguments->settings) plan.settings.push_back(parse_setting(setting));
+    plan.profiles = arguments->profiles;
+    plan.directory = arguments->directory;
+    plan.seed = static_cast<std::uint64_t>(configuration.read<RuntimeOptions>().seed);
+    const auto document = pipeline::run_baselines(plan, configuration, context.assignments, context.command_line);
+    if (context.json) {
+      Context::print_json(document);
+    } else {
+      std::cout << pipeline::baselines_markdown(document);
+    }
+  });
+}
+
+}  // namespace
+
+void add_experiment_command(CLI::App& program, Context& context) {
+  auto* command = program.add_subcommand("experiment", "Tables over data sets, models and seeds, resumable");
+  command->require_subcommand(1);
+  add_baselines(*command, context);
+}
+
+}  // namespace llama4rec::apps
