@@ -45,6 +45,21 @@ void sort_by_time(Grouped& grouped, const std::vector<Interaction>& interactions
   }
 }
 
+/// A random order among a user's interactions of one timestamp; positions are sorted by time.
+void permute_ties(Grouped& grouped, const Dataset& dataset, std::uint64_t seed) {
+  for (std::size_t user = 0; user + 1 < grouped.offsets.size(); ++user) {
+    RandomStream stream(seed, "data.ties/" + dataset.user_ids[user]);
+    const auto end = grouped.positions.begin() + static_cast<std::ptrdiff_t>(grouped.offsets[user + 1]);
+    for (auto begin = grouped.positions.begin() + static_cast<std::ptrdiff_t>(grouped.offsets[user]); begin != end;) {
+      const auto time = dataset.interactions[*begin].timestamp;
+      const auto next =
+          std::find_if(begin, end, [&](std::size_t p) { return dataset.interactions[p].timestamp != time; });
+      stream.shuffle(std::span(begin, next));
+      begin = next;
+    }
+  }
+}
+
 /// Applies `grouped` to the source: interactions (and parts) in that order, without those whose item occurs later again.
 std::int64_t order_and_drop_repeats(SourceData& source, const Grouped& grouped) {
   const auto& old = source.dataset.interactions;
@@ -216,6 +231,7 @@ LoadedData assemble(SourceData source, const AssembleOptions& options) {
 
   auto grouped = group_by_user(dataset.interactions, dataset.users());
   if (dataset.has_timestamps) sort_by_time(grouped, dataset.interactions);
+  if (dataset.has_timestamps && options.tie_seed > 0) permute_ties(grouped, dataset, options.tie_seed);
   add_notice(dataset, "repeated interactions of a user with an item dropped, the last one kept",
              order_and_drop_repeats(source, grouped));
 

@@ -111,6 +111,8 @@ void DataOptions::declare(config::OptionVisitor& visit) {
       "IV-A1");
   visit.option("data.order_seed", order_seed, config::at_least(0),
                "Seed of the order of a user's interactions where there are no timestamps.", "IV-A1");
+  visit.option("data.tie_seed", tie_seed, config::at_least(0),
+               "Seed of a random order of a user's interactions that have the same timestamp; 0: as in the file.");
 }
 
 Split LoadedData::split(Task task) const {
@@ -135,7 +137,8 @@ LoadedData load(const std::string& name_or_directory, const DataOptions& options
   const auto threshold = options.positive_threshold >= 0 ? options.positive_threshold : source.positive_threshold;
   return assemble(std::move(source), {.core = core,
                                       .positive_threshold = static_cast<float>(threshold),
-                                      .order_seed = static_cast<std::uint64_t>(options.order_seed)});
+                                      .order_seed = static_cast<std::uint64_t>(options.order_seed),
+                                      .tie_seed = static_cast<std::uint64_t>(options.tie_seed)});
 }
 
 }  // namespace llama4rec::data

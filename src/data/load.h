@@ -18,6 +18,7 @@ struct DataOptions {
   double positive_threshold = -1;  ///< -1: the data set's own (4 for MovieLens, 8 for Book-Crossing)
   std::int64_t core = -1;          ///< k of the k-core; -1: the data set's own (5 for Book-Crossing, else 0 = none)
   std::int64_t order_seed = 1;     ///< permutation of a user's interactions where there are no timestamps
+  std::int64_t tie_seed = 0;       ///< permutation of a user's interactions of one timestamp; 0: the file's order
   void declare(config::OptionVisitor& visit);
 };
 

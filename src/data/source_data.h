@@ -26,6 +26,7 @@ struct AssembleOptions {
   std::int64_t core = 0;
   float positive_threshold = 0;
   std::uint64_t order_seed = 1;
+  std::uint64_t tie_seed = 0;  ///< above 0: equal timestamps of a user in a random order in place of the file's
 };
 
 /// Makes the data set, in this order: of several interactions of one user with one item the last by time is kept; k-core;

@@ -59,7 +59,8 @@ struct TrainingStep {
   std::int64_t steps = 0;  ///< of the whole run, as far as known
   double loss = 0;         ///< mean over the learned tokens, natural logarithm
   double tokens_per_second = 0;
-  double share_of_peak = 0;  ///< of the machine's largest rate of operations, measured when training begins; 0: not known
+  double share_of_peak =
+      0;  ///< of the machine's largest rate of operations, measured when training begins; 0: not known
 };
 
 /// What a training run did; `losses` holds one value per epoch.

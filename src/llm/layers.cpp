@@ -6,8 +6,8 @@
 #include <atomic>
 #include <vector>
 
-#include "llm/dropout.h"
 #include "llm/simd_math.h"
+#include "tensor/dropout.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -139,7 +139,7 @@ constexpr std::int64_t kDropBlock = 4096;
 
 /// out[i] = (residual[i] or 0) + x[i] / keep where element i is kept.
 void drop(const float* residual, const float* x, float* out, std::int64_t n, double probability, std::uint64_t seed) {
-  const Dropout dropout(probability, seed);
+  const tensor::Dropout dropout(probability, seed);
   at::parallel_for(0, (n + kDropBlock - 1) / kDropBlock, 4, [=](std::int64_t begin, std::int64_t end) {
     float factors[kDropBlock];
     for (std::int64_t block = begin; block < end; ++block) {

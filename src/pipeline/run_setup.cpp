@@ -56,7 +56,7 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
 std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes,
                                                 const std::vector<std::string>& without) const {
   return {"data=" + loaded.dataset.source_hash,
-          configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed"}),
+          configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed", "data.tie_seed"}),
           configuration.canonical(prefixes, without), "device=" + device.str(),
           // Decides how products and training steps are divided, and so rounding.
           fmt::format("threads={}", at::get_num_threads())};

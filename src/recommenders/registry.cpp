@@ -19,7 +19,10 @@
 #include "recommenders/rating/deepfm.h"
 #include "recommenders/rating/nfm.h"
 #include "recommenders/rating/xdeepfm.h"
+#include "recommenders/sequential/bert4rec.h"
+#include "recommenders/sequential/cl4srec.h"
 #include "recommenders/sequential/item_transitions.h"
+#include "recommenders/sequential/sasrec.h"
 
 namespace llama4rec::recommenders {
 namespace {
@@ -46,6 +49,14 @@ EmbeddingSettings embedding_settings(const config::Configuration& configuration,
 template <class Model, class Options>
 std::unique_ptr<RatingPredictor> make_deep(const config::Configuration& configuration, std::uint64_t seed) {
   return std::make_unique<Model>(deep_rating_settings(configuration, seed), configuration.read<Options>());
+}
+
+SequenceSettings sequence_settings(const config::Configuration& configuration, std::uint64_t seed) {
+  const auto* device = configuration.find("device");
+  return {.train = configuration.read<TrainOptions>(),
+          .sequence = configuration.read<SequenceOptions>(),
+          .device = device != nullptr ? device->text : "cpu",
+          .seed = seed};
 }
 
 const std::vector<Entry>& entries() {
@@ -75,6 +86,19 @@ const std::vector<Entry>& entries() {
       {.info = {"item_transitions", "Item transitions", kSequential, "-"},
        .top_k = [](const Configuration& c, std::uint64_t) -> TopK {
          return std::make_unique<ItemTransitions>(c.read<ItemTransitionOptions>());
+       }},
+      {.info = {"sasrec", "SASRec", kSequential, "Kang and McAuley, SASRec, ICDM 2018"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<SasRec>(sequence_settings(c, seed), c.read<SasRecOptions>());
+       }},
+      {.info = {"bert4rec", "BERT4Rec", kSequential, "Sun et al., BERT4Rec, CIKM 2019"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<Bert4Rec>(sequence_settings(c, seed), c.read<Bert4RecOptions>());
+       }},
+      {.info = {"cl4srec", "CL4SRec", kSequential, "Xie et al., CL4SRec, ICDE 2022"},
+       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
+         return std::make_unique<Cl4SRec>(sequence_settings(c, seed), c.read<SasRecOptions>(),
+                                          c.read<Cl4SRecOptions>());
        }},
       {.info = {"biases", "Biases", kRating, "Koren, Factor in the neighbors, TKDD 2010"},
        .rating = [](const Configuration& c, std::uint64_t) -> Rating {
@@ -144,6 +168,10 @@ void add_options(config::OptionTable& table) {
   table.add<SglOptions>();
   table.add<MixGcfOptions>();
   table.add<ItemTransitionOptions>();
+  table.add<SequenceOptions>();
+  table.add<SasRecOptions>();
+  table.add<Bert4RecOptions>();
+  table.add<Cl4SRecOptions>();
   table.add<BiasOptions>();
   table.add<AlsOptions>();
   table.add<FeatureOptions>();

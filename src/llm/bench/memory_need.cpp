@@ -39,7 +39,8 @@ MemoryNeed memory_need(const ModelConfig& config, Precision precision, std::int6
   need.weights = kFloat * parameters;
   need.engine = bytes_per_weight(precision) * parameters;
   need.cache = static_cast<double>(cached_tokens) * 2 * static_cast<double>(config.layers) *
-               static_cast<double>(config.key_value_size()) * (cache_precision(precision) == Precision::kBfloat16 ? 2 : kFloat);
+               static_cast<double>(config.key_value_size()) *
+               (cache_precision(precision) == Precision::kBfloat16 ? 2 : kFloat);
   if (training_tokens > 0) {
     // Gradients, two moments, and two copies of the matrices in bfloat16.
     need.training = (3 * kFloat + 2 * 2) * parameters + static_cast<double>(training_tokens) *

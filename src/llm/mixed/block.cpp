@@ -7,10 +7,10 @@
 #include <cmath>
 #include <vector>
 
-#include "llm/dropout.h"
 #include "llm/mixed/attention.h"
 #include "llm/mixed/panels.h"
 #include "llm/simd_math.h"
+#include "tensor/dropout.h"
 
 namespace llama4rec::llm::mixed {
 namespace {
@@ -113,15 +113,15 @@ class Pass {
     return torch::empty({rows, width}, torch::kBFloat16);
   }
   /// The factors of dropout for `rows` rows from `first` on; null without dropout.
-  const float* kept_factors(const Dropout& dropout, std::int64_t first, std::int64_t rows) const {
+  const float* kept_factors(const tensor::Dropout& dropout, std::int64_t first, std::int64_t rows) const {
     if (!dropout.active()) return nullptr;
     float* factors = scratch(memory().factors, rows * hidden_);
     dropout.factors(factors, static_cast<std::uint32_t>(first * hidden_), static_cast<std::uint32_t>(rows * hidden_));
     return factors;
   }
   /// out = residual + dropped x, `rows` rows from `first` on of residual and out.
-  void add_dropped(const Dropout& dropout, const float* residual, const float* x, std::int64_t first, std::int64_t rows,
-                   float* out) const {
+  void add_dropped(const tensor::Dropout& dropout, const float* residual, const float* x, std::int64_t first,
+                   std::int64_t rows, float* out) const {
     const float* factors = kept_factors(dropout, first, rows);
     const float* r = residual + first * hidden_;
     float* o = out + first * hidden_;
@@ -135,7 +135,7 @@ class Pass {
     }
   }
   /// The gradient behind dropout, in bfloat16.
-  void narrow_dropped(const Dropout& dropout, const float* gradient, std::int64_t first, std::int64_t rows,
+  void narrow_dropped(const tensor::Dropout& dropout, const float* gradient, std::int64_t first, std::int64_t rows,
                       Bfloat16Bits* to) const {
     const float* factors = kept_factors(dropout, first, rows);
     const float* g = gradient + first * hidden_;
@@ -184,8 +184,8 @@ class Pass {
   const BlockWeights& weights_;
   const MixedBlock& copies_;
   AttentionShape attention_;
-  Dropout after_attention_;
-  Dropout after_feed_forward_;
+  tensor::Dropout after_attention_;
+  tensor::Dropout after_feed_forward_;
   const float* x_;
   std::int64_t rows_;
   std::int64_t hidden_;

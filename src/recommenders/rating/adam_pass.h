@@ -10,8 +10,8 @@ namespace llama4rec::recommenders {
 struct AdamStep {
   double learning_rate = 1e-3;
   double weight_decay = 0;
-  double averaging = 0;    ///< averaged = averaging * averaged + (1 - averaging) * parameters; 0: no average
-  std::int64_t step = 1;   ///< counted from 1
+  double averaging = 0;   ///< averaged = averaging * averaged + (1 - averaging) * parameters; 0: no average
+  std::int64_t step = 1;  ///< counted from 1
 };
 
 /// Buffers of equal length.

@@ -12,7 +12,7 @@ void AfmOptions::declare(config::OptionVisitor& visit) {
 Interactions Afm::interactions(const ModelShape& shape, ParameterLayout& layout) const {
   Interactions parts;
   parts.push_back(std::make_unique<AttentionPooling>(shape, options_.attention, options_.dropout,
-                                                    settings().rating.layer_deviation, layout));
+                                                     settings().rating.layer_deviation, layout));
   return parts;
 }
 

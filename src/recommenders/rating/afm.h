@@ -17,9 +17,9 @@ class Afm final : public DeepRatingModel {
   Afm(DeepRatingSettings settings, AfmOptions options)
       : DeepRatingModel(std::move(settings)), options_(std::move(options)) {}
   [[nodiscard]] std::string name() const override { return "afm"; }
+  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
 
  protected:
-  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
   void visit_architecture(config::OptionVisitor& visit) override { options_.declare(visit); }
 
  private:

@@ -18,8 +18,9 @@ void AutoIntOptions::declare(config::OptionVisitor& visit) {
 
 Interactions AutoInt::interactions(const ModelShape& shape, ParameterLayout& layout) const {
   Interactions parts;
-  const std::int64_t head_dimension =
-      options_.head_dimension > 0 ? options_.head_dimension : std::max<std::int64_t>(1, shape.dimension / options_.heads);
+  const std::int64_t head_dimension = options_.head_dimension > 0
+                                          ? options_.head_dimension
+                                          : std::max<std::int64_t>(1, shape.dimension / options_.heads);
   const FieldAttentionOptions attention{.layers = options_.layers,
                                         .heads = options_.heads,
                                         .head_dimension = head_dimension,

@@ -21,9 +21,9 @@ class AutoInt final : public DeepRatingModel {
   AutoInt(DeepRatingSettings settings, AutoIntOptions options)
       : DeepRatingModel(std::move(settings)), options_(std::move(options)) {}
   [[nodiscard]] std::string name() const override { return "autoint"; }
+  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
 
  protected:
-  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
   void visit_architecture(config::OptionVisitor& visit) override { options_.declare(visit); }
 
  private:

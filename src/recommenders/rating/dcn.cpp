@@ -15,7 +15,8 @@ void DcnOptions::declare(config::OptionVisitor& visit) {
 Interactions Dcn::interactions(const ModelShape& shape, ParameterLayout& layout) const {
   Interactions parts;
   const auto form = options_.form == "matrix" ? CrossForm::kMatrix : CrossForm::kVector;
-  parts.push_back(std::make_unique<CrossNetwork>(shape, form, options_.layers, settings().rating.layer_deviation, layout));
+  parts.push_back(
+      std::make_unique<CrossNetwork>(shape, form, options_.layers, settings().rating.layer_deviation, layout));
   parts.push_back(std::make_unique<DeepPart>(
       shape, deep_part("dcn", options_.hidden, options_.dropout, settings().rating.layer_deviation), layout));
   return parts;

@@ -16,16 +16,18 @@ void DeepRatingOptions::declare(config::OptionVisitor& visit) {
                "Standard deviation of fresh linear weights.");
   visit.option("rating.layer_deviation", layer_deviation, config::between(0, 10),
                "Standard deviation of fresh weights of layers; 0: Glorot's uniform values.");
-  visit.option("rating.row_regularization", row_regularization, config::between(0, 1e6),
-               "Weight of an embedding's squared norm against the sum of squared errors, once for each embedding, as in als.");
+  visit.option(
+      "rating.row_regularization", row_regularization, config::between(0, 1e6),
+      "Weight of an embedding's squared norm against the sum of squared errors, once for each embedding, as in als.");
   visit.option("rating.linear_regularization", linear_regularization, config::between(0, 1e6),
                "The same for a linear weight.");
   visit.option("rating.weight_decay", weight_decay, config::between(0, 1000),
                "Weight of half the squared parameters of layers against the mean squared error.");
   visit.option("rating.learning_rate_decay", learning_rate_decay, config::between(0.01, 1),
                "Factor of the learning rate from one epoch to the next.");
-  visit.option("rating.averaging", averaging, config::between(0, 0.999999),
-               "Share that the running average of the parameters keeps at each step; the model is the average. 0: no average.");
+  visit.option(
+      "rating.averaging", averaging, config::between(0, 0.999999),
+      "Share that the running average of the parameters keeps at each step; the model is the average. 0: no average.");
   visit.option("rating.optimizer", optimizer, config::one_of({"adam", "lazy_adam"}),
                "Adam on the whole table, or only on the rows that a batch touches (for large tables).");
 }

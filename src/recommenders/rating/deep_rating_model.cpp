@@ -56,7 +56,8 @@ RowPenalties row_penalties(const RatingNetwork& network, std::span<const RatingE
 }
 
 RatingNetwork DeepRatingModel::network(const FeatureTable& features, std::int64_t dimension, double mean) const {
-  return {features, dimension,
+  return {features,
+          dimension,
           [this](const ModelShape& shape, ParameterLayout& layout) { return interactions(shape, layout); },
           {.mean = mean,
            .deviation = settings_.rating.embedding_deviation,
@@ -133,27 +134,26 @@ FitSummary DeepRatingModel::fit(const RatingTrainingData& data, const FitHooks& 
   provenance_ = data.provenance;
 
   std::vector<float> best;
-  const EpochSteps steps{
-      .train =
-          [&](std::int64_t epoch) {
-            return trainer->train_epoch(shuffled(data.examples, settings_.seed, epoch), epoch);
-          },
-      .publish = [&] { publish(net, trainer->parameters()); },
-      .keep = [&] { best = parameters_; },
-      .restore = [&] { parameters_ = best; },
-      .state =
-          [&] {
-            NamedTensors state = trainer->state();
-            if (!best.empty()) state["best"] = tensor_of(best, {-1});
-            return state;
-          },
-      .resume =
-          [&](const NamedTensors& state) {
-            trainer->restore(state);
-            if (!state.contains("best")) return;
-            const auto kept = required_state(state, "best", torch::kFloat32, {net.layout().size()});
-            best.assign(kept.data_ptr<float>(), kept.data_ptr<float>() + kept.numel());
-          }};
+  const EpochSteps steps{.train =
+                             [&](std::int64_t epoch) {
+                               return trainer->train_epoch(shuffled(data.examples, settings_.seed, epoch), epoch);
+                             },
+                         .publish = [&] { publish(net, trainer->parameters()); },
+                         .keep = [&] { best = parameters_; },
+                         .restore = [&] { parameters_ = best; },
+                         .state =
+                             [&] {
+                               NamedTensors state = trainer->state();
+                               if (!best.empty()) state["best"] = tensor_of(best, {-1});
+                               return state;
+                             },
+                         .resume =
+                             [&](const NamedTensors& state) {
+                               trainer->restore(state);
+                               if (!state.contains("best")) return;
+                               const auto kept = required_state(state, "best", torch::kFloat32, {net.layout().size()});
+                               best.assign(kept.data_ptr<float>(), kept.data_ptr<float>() + kept.numel());
+                             }};
   return run_epochs(name(),
                     {.epochs = settings_.train.epochs,
                      .patience = settings_.train.patience,
@@ -171,7 +171,8 @@ torch::Tensor DeepRatingModel::predict(std::span<const UserIndex> users, std::sp
       throw UsageError(fmt::format("{}: user {} and item {}, expected no negative index", name(), users[n], items[n]));
     }
   }
-  auto values = predict_pairs(network(features_, dimension_, 0), parameters_, {.users = users, .items = items, .ratings = {}});
+  auto values =
+      predict_pairs(network(features_, dimension_, 0), parameters_, {.users = users, .items = items, .ratings = {}});
   for (float& value : values) value = std::clamp(value, minimum_, maximum_);  // NaN stays: the loop around sees it
   return tensor_of(values, {-1});
 }
@@ -226,7 +227,8 @@ void DeepRatingModel::load(const std::filesystem::path& file) {
     const auto found = content.tensors.find("parameter." + parameter.name);
     if (found == content.tensors.end() || found->second.scalar_type() != torch::kFloat32 ||
         found->second.sizes() != c10::IntArrayRef(parameter.shape)) {
-      throw DataError(fmt::format("{}: the parameter {} is missing or of another shape", file.string(), parameter.name));
+      throw DataError(
+          fmt::format("{}: the parameter {} is missing or of another shape", file.string(), parameter.name));
     }
     if (!found->second.isfinite().all().item<bool>()) {
       throw DataError(fmt::format("{}: the parameter {} is not finite", file.string(), parameter.name));

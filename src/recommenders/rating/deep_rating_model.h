@@ -29,9 +29,10 @@ class DeepRatingModel : public RatingPredictor {
   void save(const std::filesystem::path& file) const override;
   void load(const std::filesystem::path& file) override;
 
- protected:
   /// The model's interactions. Equal calls register equal parameters.
   [[nodiscard]] virtual Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const = 0;
+
+ protected:
   /// The options that decide which parameters there are; a loaded model takes them from its file.
   virtual void visit_architecture(config::OptionVisitor& visit) = 0;
   [[nodiscard]] const DeepRatingSettings& settings() const { return settings_; }
@@ -45,7 +46,8 @@ class DeepRatingModel : public RatingPredictor {
   DeepRatingSettings settings_;
   FeatureTable features_;
   std::int64_t dimension_ = 0;
-  std::vector<float> parameters_;  ///< as they were trained, with the unknown rows of users and items filled in; empty: neither fit nor loaded
+  std::vector<float>
+      parameters_;  ///< as they were trained, with the unknown rows of users and items filled in; empty: neither fit nor loaded
   float minimum_ = 1;
   float maximum_ = 5;
   Provenance provenance_;

@@ -5,9 +5,7 @@
 
 namespace llama4rec::recommenders {
 
-void DeepFmOptions::declare(config::OptionVisitor& visit) {
-  declare_deep_part(visit, "deepfm", hidden, dropout);
-}
+void DeepFmOptions::declare(config::OptionVisitor& visit) { declare_deep_part(visit, "deepfm", hidden, dropout); }
 
 Interactions DeepFm::interactions(const ModelShape& shape, ParameterLayout& layout) const {
   Interactions parts;

@@ -17,9 +17,9 @@ class DeepFm final : public DeepRatingModel {
   DeepFm(DeepRatingSettings settings, DeepFmOptions options)
       : DeepRatingModel(std::move(settings)), options_(std::move(options)) {}
   [[nodiscard]] std::string name() const override { return "deepfm"; }
+  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
 
  protected:
-  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
   void visit_architecture(config::OptionVisitor& visit) override { options_.declare(visit); }
 
  private:

@@ -186,8 +186,7 @@ NamedTensors FastRatingTrainer::state() const {
 
 void FastRatingTrainer::restore(const NamedTensors& state) {
   const auto values = [&](const std::string& name) {
-    const auto tensor =
-        required_state(state, name, torch::kFloat32, {static_cast<std::int64_t>(parameters_.size())});
+    const auto tensor = required_state(state, name, torch::kFloat32, {static_cast<std::int64_t>(parameters_.size())});
     return std::vector<float>(tensor.data_ptr<float>(), tensor.data_ptr<float>() + tensor.numel());
   };
   const auto steps = required_state(state, "adam.steps", torch::kInt64, {1});

@@ -41,10 +41,10 @@ class FastRatingTrainer final : public RatingTrainer {
   std::int64_t steps_ = 0;
   double penalty_ = 0;  ///< of the last batch, summed over its samples
   std::vector<NetworkPass> passes_;
-  std::vector<double> errors_;               ///< by slice
-  std::vector<std::vector<float>> slopes_;   ///< by slice
-  std::vector<std::int32_t> touched_;        ///< rows of the last batch; kept only for lazy steps
-  std::vector<bool> marked_;                 ///< [rows]
+  std::vector<double> errors_;              ///< by slice
+  std::vector<std::vector<float>> slopes_;  ///< by slice
+  std::vector<std::int32_t> touched_;       ///< rows of the last batch; kept only for lazy steps
+  std::vector<bool> marked_;                ///< [rows]
 };
 
 }  // namespace llama4rec::recommenders

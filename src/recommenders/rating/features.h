@@ -33,11 +33,13 @@ struct FeatureField {
 
 /// How users and items are written in rows of the table.
 struct FeatureTable {
-  std::vector<FeatureField> fields;  ///< user, its attributes, item, its attributes; in the order of the attribute tables
-  std::int64_t rows = 0;             ///< of all fields together
+  std::vector<FeatureField>
+      fields;             ///< user, its attributes, item, its attributes; in the order of the attribute tables
+  std::int64_t rows = 0;  ///< of all fields together
   std::int64_t user_slots = 0;
   std::int64_t item_slots = 0;
-  std::vector<std::int32_t> user_codes;  ///< [users + 1, user_slots]; the last is a user that the data set does not have
+  std::vector<std::int32_t>
+      user_codes;  ///< [users + 1, user_slots]; the last is a user that the data set does not have
   std::vector<std::int32_t> item_codes;  ///< [items + 1, item_slots]; likewise
   std::int64_t unseen_users = 0;         ///< without a training rating: the user field's "unknown" row stands for them
   std::int64_t unseen_items = 0;

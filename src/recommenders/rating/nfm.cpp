@@ -12,8 +12,8 @@ void NfmOptions::declare(config::OptionVisitor& visit) {
 Interactions Nfm::interactions(const ModelShape& shape, ParameterLayout& layout) const {
   Interactions parts;
   parts.push_back(std::make_unique<NeuralFactorizationMachine>(
-      shape, deep_part("nfm", options_.hidden, options_.dropout, settings().rating.layer_deviation), options_.pooling_dropout,
-      layout));
+      shape, deep_part("nfm", options_.hidden, options_.dropout, settings().rating.layer_deviation),
+      options_.pooling_dropout, layout));
   return parts;
 }
 

@@ -18,9 +18,9 @@ class Nfm final : public DeepRatingModel {
   Nfm(DeepRatingSettings settings, NfmOptions options)
       : DeepRatingModel(std::move(settings)), options_(std::move(options)) {}
   [[nodiscard]] std::string name() const override { return "nfm"; }
+  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
 
  protected:
-  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
   void visit_architecture(config::OptionVisitor& visit) override { options_.declare(visit); }
 
  private:

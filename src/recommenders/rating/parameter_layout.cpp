@@ -14,8 +14,7 @@ Initial Initial::glorot(std::int64_t inputs, std::int64_t outputs) {
 std::int64_t ParameterLayout::add(const std::string& name, std::vector<std::int64_t> shape, Initial initial) {
   std::int64_t count = 1;
   for (const std::int64_t extent : shape) count *= extent;
-  parameters_.push_back(
-      {.name = name, .shape = std::move(shape), .initial = initial, .offset = size_, .size = count});
+  parameters_.push_back({.name = name, .shape = std::move(shape), .initial = initial, .offset = size_, .size = count});
   size_ += count;
   return parameters_.back().offset;
 }

@@ -33,8 +33,7 @@ class PlainRatingTrainer final : public RatingTrainer {
         linear_penalty_(tensor_of(penalties.linear, {-1}).to(device)) {}
 
   double train_epoch(const RatingColumns& examples, std::int64_t epoch) override;
-  double loss_and_gradient(const RatingBatch& batch, const DropoutKey* dropout,
-                           std::vector<float>& gradient) override {
+  double loss_and_gradient(const RatingBatch& batch, const DropoutKey* dropout, std::vector<float>& gradient) override {
     const auto [loss, squares] = evaluate(batch, dropout);
     loss.backward();
     gradient = as_vector(parameters_.grad());
@@ -114,14 +113,14 @@ std::pair<torch::Tensor, torch::Tensor> PlainRatingTrainer::evaluate(const Ratin
   const auto embeddings = torch::zeros({size * fields, network_.dimension()}, touched.options())
                               .index_add(0, cell, touched * weight.unsqueeze(1))
                               .view({size, fields, network_.dimension()});
-  auto output = parameter("bias") +
-                torch::zeros({size * fields}, linear.options()).index_add(0, cell, linear * weight).view({size, -1}).sum(1);
+  auto output =
+      parameter("bias") +
+      torch::zeros({size * fields}, linear.options()).index_add(0, cell, linear * weight).view({size, -1}).sum(1);
   const PlainBatch plain{.embeddings = embeddings,
                          .parameter = [this](const std::string& name) { return parameter(name); },
                          .dropout = dropout};
   for (const auto& interaction : interactions_) output = output + interaction->plain(plain);
-  const auto ratings =
-      tensor_of(std::vector<float>(batch.ratings.begin(), batch.ratings.end()), {-1}).to(device_);
+  const auto ratings = tensor_of(std::vector<float>(batch.ratings.begin(), batch.ratings.end()), {-1}).to(device_);
   const auto squares = (output - ratings).square().sum();
   const auto penalty = (embedding_penalty_.index_select(0, row) * touched.square().sum(1)).sum() +
                        (linear_penalty_.index_select(0, row) * linear.square()).sum();
@@ -167,8 +166,7 @@ double PlainRatingTrainer::train_epoch(const RatingColumns& examples, std::int64
 
 std::unique_ptr<RatingTrainer> make_plain_rating_trainer(const RatingNetwork& network, const RowPenalties& penalties,
                                                          const RatingLearning& learning,
-                                                         const std::vector<float>& initial,
-                                                         const std::string& device) {
+                                                         const std::vector<float>& initial, const std::string& device) {
   return std::make_unique<PlainRatingTrainer>(network, penalties, learning, initial, tensor::parse_device(device));
 }
 

@@ -65,17 +65,18 @@ void NetworkPass::gather(const RatingBatch& batch, std::span<const float> parame
     const auto sample = static_cast<std::size_t>(std::min(s, slice_.size - 1));
     float sum = bias;
     std::size_t open = 0;  // the first field whose column is not begun
-    network_.visit_rows(batch.users[sample], batch.items[sample], [&](std::size_t field, std::int32_t row, float weight) {
-      const float* from = table + row * dimension;
-      float* to = embeddings_.data() + static_cast<std::int64_t>(field) * dimension * width + s;
-      sum += weight * linear[row];
-      if (field >= open) {
-        for (std::int64_t k = 0; k < dimension; ++k) to[k * width] = weight * from[k];
-        open = field + 1;
-      } else {
-        for (std::int64_t k = 0; k < dimension; ++k) to[k * width] += weight * from[k];
-      }
-    });
+    network_.visit_rows(batch.users[sample], batch.items[sample],
+                        [&](std::size_t field, std::int32_t row, float weight) {
+                          const float* from = table + row * dimension;
+                          float* to = embeddings_.data() + static_cast<std::int64_t>(field) * dimension * width + s;
+                          sum += weight * linear[row];
+                          if (field >= open) {
+                            for (std::int64_t k = 0; k < dimension; ++k) to[k * width] = weight * from[k];
+                            open = field + 1;
+                          } else {
+                            for (std::int64_t k = 0; k < dimension; ++k) to[k * width] += weight * from[k];
+                          }
+                        });
     output_[static_cast<std::size_t>(s)] = sum;
   }
 }
@@ -115,8 +116,7 @@ std::vector<float> predict_pairs(const RatingNetwork& network, std::span<const f
   result.reserve(batch.users.size());
   NetworkPass pass(network, std::min(kPredictionWidth, std::max<std::int64_t>(batch.size(), 1)));
   for (std::int64_t first = 0; first < batch.size(); first += kPredictionWidth) {
-    const auto values =
-        pass.forward(batch.part(first, std::min(kPredictionWidth, batch.size() - first)), parameters);
+    const auto values = pass.forward(batch.part(first, std::min(kPredictionWidth, batch.size() - first)), parameters);
     result.insert(result.end(), values.begin(), values.end());
   }
   return result;

@@ -68,7 +68,6 @@ std::unique_ptr<RatingTrainer> make_fast_rating_trainer(const RatingNetwork& net
 /// libtorch and autograd on `device`; Adam is never lazy.
 std::unique_ptr<RatingTrainer> make_plain_rating_trainer(const RatingNetwork& network, const RowPenalties& penalties,
                                                          const RatingLearning& learning,
-                                                         const std::vector<float>& initial,
-                                                         const std::string& device);
+                                                         const std::vector<float>& initial, const std::string& device);
 
 }  // namespace llama4rec::recommenders

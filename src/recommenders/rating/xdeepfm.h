@@ -19,9 +19,9 @@ class XDeepFm final : public DeepRatingModel {
   XDeepFm(DeepRatingSettings settings, XDeepFmOptions options)
       : DeepRatingModel(std::move(settings)), options_(std::move(options)) {}
   [[nodiscard]] std::string name() const override { return "xdeepfm"; }
+  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
 
  protected:
-  [[nodiscard]] Interactions interactions(const ModelShape& shape, ParameterLayout& layout) const override;
   void visit_architecture(config::OptionVisitor& visit) override { options_.declare(visit); }
 
  private:

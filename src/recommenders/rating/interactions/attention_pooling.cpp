@@ -188,8 +188,8 @@ void AttentionPooling::backward(const Slice& slice) {
 torch::Tensor AttentionPooling::plain(const PlainBatch& batch) const {
   const auto pairs = torch::triu_indices(shape_.fields, shape_.fields, 1).to(batch.embeddings.device());
   const auto products = batch.embeddings.index_select(1, pairs[0]) * batch.embeddings.index_select(1, pairs[1]);
-  const auto hidden = torch::relu(torch::matmul(products, batch.parameter("attention.weight").t()) +
-                                  batch.parameter("attention.bias"));
+  const auto hidden =
+      torch::relu(torch::matmul(products, batch.parameter("attention.weight").t()) + batch.parameter("attention.bias"));
   const auto shares = torch::softmax(torch::matmul(hidden, batch.parameter("attention.score")), 1);
   auto pooled = (products * shares.unsqueeze(2)).sum(1);
   if (batch.dropout != nullptr && dropout_ > 0) {

@@ -26,8 +26,9 @@ CompressedInteraction::CompressedInteraction(const ModelShape& shape, const std:
     const std::int64_t width = inputs * shape.fields;
     const std::int64_t onward = last ? 0 : (split_half ? maps[n] / 2 : maps[n]);
     Layer layer{.inputs = inputs, .maps = maps[n], .first_direct = split_half ? onward : 0};
-    layer.weight = layout.add(fmt::format("cin.weight.{}", n), {maps[n], width},
-                              initial_deviation > 0 ? Initial::normal(initial_deviation) : Initial::glorot(width, maps[n]));
+    layer.weight =
+        layout.add(fmt::format("cin.weight.{}", n), {maps[n], width},
+                   initial_deviation > 0 ? Initial::normal(initial_deviation) : Initial::glorot(width, maps[n]));
     layer.bias = layout.add(fmt::format("cin.bias.{}", n), {maps[n]}, Initial::constant(0));
     layer.output = direct;
     layer.values.resize(static_cast<std::size_t>(maps[n] * shape.dimension * shape.width));
@@ -38,8 +39,7 @@ CompressedInteraction::CompressedInteraction(const ModelShape& shape, const std:
     most = std::max(most, products(n));
   }
   const std::int64_t output = layout.add(
-      "cin.output", {direct},
-      initial_deviation > 0 ? Initial::normal(initial_deviation) : Initial::glorot(direct, 1));
+      "cin.output", {direct}, initial_deviation > 0 ? Initial::normal(initial_deviation) : Initial::glorot(direct, 1));
   for (Layer& layer : layers_) layer.output += output;
   folded_.resize(static_cast<std::size_t>(layers_.front().maps * products(0)));
   folded_gradient_.resize(folded_.size());

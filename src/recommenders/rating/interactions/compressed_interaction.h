@@ -20,14 +20,14 @@ class CompressedInteraction final : public Interaction {
 
  private:
   struct Layer {
-    std::int64_t inputs = 0;        ///< rows of X^{l-1}
+    std::int64_t inputs = 0;  ///< rows of X^{l-1}
     std::int64_t maps = 0;
     std::int64_t first_direct = 0;  ///< the maps from here on go to the output
     std::int64_t weight = 0;        ///< offsets in the flat buffer
     std::int64_t bias = 0;
-    std::int64_t output = 0;        ///< of this layer's first map in cin.output
-    std::vector<float> values;      ///< X^l, [maps, dimension * width]
-    std::vector<float> gradient;    ///< the same shape
+    std::int64_t output = 0;      ///< of this layer's first map in cin.output
+    std::vector<float> values;    ///< X^l, [maps, dimension * width]
+    std::vector<float> gradient;  ///< the same shape
   };
   /// The first layer's products are symmetric: X_i * X_j once for i <= j, with the sum of both weights.
   [[nodiscard]] bool symmetric(std::size_t layer) const { return layer == 0; }
@@ -38,9 +38,9 @@ class CompressedInteraction final : public Interaction {
 
   ModelShape shape_;
   std::vector<Layer> layers_;
-  std::vector<float> folded_;            ///< the first layer's weights by pairs, [maps, fields (fields + 1) / 2]
+  std::vector<float> folded_;  ///< the first layer's weights by pairs, [maps, fields (fields + 1) / 2]
   std::vector<float> folded_gradient_;
-  std::vector<float> products_;          ///< of some columns
+  std::vector<float> products_;  ///< of some columns
   std::vector<float> product_gradient_;
 };
 

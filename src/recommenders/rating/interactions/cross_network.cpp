@@ -134,9 +134,8 @@ void CrossNetwork::matrix_gradient(const Slice& slice, const Layer& layer, const
   const MatrixView slopes{.values = factor_gradient_.data(), .rows = inputs_, .columns = width};
   multiply(slopes, {.values = input, .rows = inputs_, .columns = width, .transposed = true},
            slice.gradient + layer.weight, Store::kReplace);
-  multiply(
-      {.values = slice.parameters + layer.weight, .rows = inputs_, .columns = inputs_, .transposed = true}, slopes,
-      gradient_.data(), Store::kAdd);
+  multiply({.values = slice.parameters + layer.weight, .rows = inputs_, .columns = inputs_, .transposed = true}, slopes,
+           gradient_.data(), Store::kAdd);
 }
 
 void CrossNetwork::backward(const Slice& slice) {

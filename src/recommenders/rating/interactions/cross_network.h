@@ -23,7 +23,7 @@ class CrossNetwork final : public Interaction {
 
  private:
   struct Layer {
-    std::int64_t weight = 0;     ///< offsets in the flat buffer
+    std::int64_t weight = 0;  ///< offsets in the flat buffer
     std::int64_t bias = 0;
     std::vector<float> factors;  ///< what x_0 is multiplied with: [width], or [inputs, width]
     std::vector<float> values;   ///< x', [inputs, width]

@@ -49,10 +49,10 @@ class FieldAttention final : public Interaction {
   float scale_;
   std::vector<Layer> layers_;
   std::int64_t output_ = 0;
-  std::vector<Lane> block_;               ///< the embeddings of sixteen samples, [fields, dimension]
-  std::vector<Lane> projected_gradient_;  ///< [roles, fields, outputs]
-  std::vector<Lane> gradients_[2];        ///< with respect to a layer's output and input
-  std::vector<Lane> scores_;              ///< [fields]
+  std::vector<Lane> block_;                     ///< the embeddings of sixteen samples, [fields, dimension]
+  std::vector<Lane> projected_gradient_;        ///< [roles, fields, outputs]
+  std::vector<Lane> gradients_[2];              ///< with respect to a layer's output and input
+  std::vector<Lane> scores_;                    ///< [fields]
   std::vector<std::vector<Lane>> weight_sums_;  ///< by layer, [roles, outputs, inputs]
   std::vector<Lane> output_sums_;
 };

@@ -25,20 +25,20 @@ struct ModelShape {
 /// embeddings are finite, their slopes zero.
 struct Slice {
   std::int64_t size = 0;
-  std::int64_t width = 0;                ///< a multiple of 16, of this slice: the stride of every buffer
-  const float* parameters = nullptr;     ///< flat, as the layout says
-  const float* embeddings = nullptr;     ///< [fields, dimension, width]
-  float* output = nullptr;               ///< [width]; predictions so far
-  const float* slopes = nullptr;         ///< [width]; derivative of the loss with respect to the prediction
-  float* embedding_gradient = nullptr;   ///< [fields, dimension, width]; so far
-  float* gradient = nullptr;             ///< flat; each part writes that of its own parameters
-  const DropoutKey* dropout = nullptr;   ///< null: none
-  std::int64_t first = 0;                ///< place of the first sample in its batch
+  std::int64_t width = 0;               ///< a multiple of 16, of this slice: the stride of every buffer
+  const float* parameters = nullptr;    ///< flat, as the layout says
+  const float* embeddings = nullptr;    ///< [fields, dimension, width]
+  float* output = nullptr;              ///< [width]; predictions so far
+  const float* slopes = nullptr;        ///< [width]; derivative of the loss with respect to the prediction
+  float* embedding_gradient = nullptr;  ///< [fields, dimension, width]; so far
+  float* gradient = nullptr;            ///< flat; each part writes that of its own parameters
+  const DropoutKey* dropout = nullptr;  ///< null: none
+  std::int64_t first = 0;               ///< place of the first sample in its batch
 };
 
 /// The same batch for libtorch.
 struct PlainBatch {
-  torch::Tensor embeddings;                                          ///< [batch, fields, dimension]
+  torch::Tensor embeddings;                                         ///< [batch, fields, dimension]
   std::function<torch::Tensor(const std::string& name)> parameter;  ///< by its name in the layout
   const DropoutKey* dropout = nullptr;
 };

@@ -113,12 +113,9 @@ void Mlp::backward(const Slice& slice, const float* input, float* input_gradient
     const MatrixView slopes{.values = gradient_.data(), .rows = layer.outputs, .columns = width};
     multiply(slopes, {.values = below, .rows = layer.inputs, .columns = width, .transposed = true},
              slice.gradient + layer.weight, Store::kReplace);
-    multiply({.values = slice.parameters + layer.weight,
-              .rows = layer.outputs,
-              .columns = layer.inputs,
-              .transposed = true},
-             slopes, n == 0 ? input_gradient : next_gradient_.data(),
-             n == 0 && add ? Store::kAdd : Store::kReplace);
+    multiply(
+        {.values = slice.parameters + layer.weight, .rows = layer.outputs, .columns = layer.inputs, .transposed = true},
+        slopes, n == 0 ? input_gradient : next_gradient_.data(), n == 0 && add ? Store::kAdd : Store::kReplace);
     std::swap(gradient_, next_gradient_);
   }
   if (!layers_.empty()) return;

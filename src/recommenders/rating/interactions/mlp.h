@@ -33,7 +33,7 @@ class Mlp {
   struct Layer {
     std::int64_t inputs = 0;
     std::int64_t outputs = 0;
-    std::int64_t weight = 0;     ///< offsets in the flat buffer
+    std::int64_t weight = 0;  ///< offsets in the flat buffer
     std::int64_t bias = 0;
     std::vector<float> values;   ///< [outputs, width]
     std::vector<float> factors;  ///< the dropout's, [outputs, width]
@@ -45,8 +45,8 @@ class Mlp {
   std::uint64_t first_layer_;
   std::vector<Layer> layers_;
   std::int64_t output_ = 0;
-  std::int64_t last_ = 0;               ///< units of the last layer
-  std::vector<float> gradient_;         ///< [most outputs, width]
+  std::int64_t last_ = 0;        ///< units of the last layer
+  std::vector<float> gradient_;  ///< [most outputs, width]
   std::vector<float> next_gradient_;
 };
 
@@ -56,9 +56,7 @@ class DeepPart final : public Interaction {
   DeepPart(const ModelShape& shape, const MlpOptions& options, ParameterLayout& layout)
       : mlp_("deep", shape.inputs(), shape.width, options, layout) {}
   void forward(const Slice& slice) override { mlp_.forward(slice, slice.embeddings); }
-  void backward(const Slice& slice) override {
-    mlp_.backward(slice, slice.embeddings, slice.embedding_gradient, true);
-  }
+  void backward(const Slice& slice) override { mlp_.backward(slice, slice.embeddings, slice.embedding_gradient, true); }
   [[nodiscard]] torch::Tensor plain(const PlainBatch& batch) const override {
     return mlp_.plain(batch, batch.embeddings.flatten(1));
   }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace llama4rec::llm {
+namespace llama4rec::tensor {
 
 /// A well mixed 32-bit value of an index (the finaliser of MurmurHash3).
 inline std::uint32_t hashed(std::uint32_t index, std::uint32_t low, std::uint32_t high) {
@@ -52,4 +52,4 @@ class Dropout {
   bool active_;
 };
 
-}  // namespace llama4rec::llm
+}  // namespace llama4rec::tensor

@@ -1,0 +1,42 @@
+// BERT4Rec (Sun et al., BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations, CIKM 2019).
+#pragma once
+
+#include "recommenders/sequential/sequence_recommender.h"
+
+namespace llama4rec::recommenders {
+
+struct Bert4RecOptions {
+  double mask_probability = 0.2;
+  double last_share = 0.1;
+  void declare(config::OptionVisitor& visit);
+};
+
+/// Items behind masks are predicted from both sides (cloze task, equation 8, softmax over all items). A share of the windows has its
+/// last item masked alone, as a prediction does: the mask stands behind the history, and the state there is the user's.
+class Bert4Rec final : public SequenceRecommender {
+ public:
+  Bert4Rec(SequenceSettings settings, const Bert4RecOptions& options)
+      : SequenceRecommender(std::move(settings)), options_(options) {}
+  [[nodiscard]] std::string name() const override { return "bert4rec"; }
+
+ protected:
+  [[nodiscard]] torch::Tensor loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
+                                   std::uint64_t seed) const override;
+  [[nodiscard]] Sequence input_of(std::span<const ItemIndex> known, const SequenceEncoder& encoder) const override;
+  [[nodiscard]] Sight sight() const override { return Sight::kEverything; }
+
+ private:
+  Bert4RecOptions options_;
+};
+
+/// Windows with masks in the place of some items.
+struct ClozeBatch {
+  std::vector<Sequence> masked;
+  std::vector<std::int64_t> places;   ///< of masks, in rows of the longest window's length, right-aligned
+  std::vector<std::int64_t> targets;  ///< what they hide
+};
+/// Each item is masked with `options.mask_probability`, at least one of a window; in a share of the windows the last one alone.
+ClozeBatch draw_cloze(std::span<const Sequence> sequences, const Bert4RecOptions& options, std::int64_t mask,
+                      std::uint64_t seed);
+
+}  // namespace llama4rec::recommenders

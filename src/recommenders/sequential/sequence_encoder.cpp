@@ -1,0 +1,148 @@
+#include "recommenders/sequential/sequence_encoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "core/random.h"
+#include "tensor/dropout.h"
+
+namespace llama4rec::recommenders {
+namespace {
+
+using torch::Tensor;
+
+struct Described {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  enum class Start { kNormal, kOne, kZero } start = Start::kNormal;
+};
+
+std::vector<Described> describe(const EncoderShape& shape) {
+  using enum Described::Start;
+  const auto d = shape.dimension;
+  std::vector<Described> parts{{"items", {shape.items + 1, d}}, {"positions", {shape.length, d}}};
+  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
+    const auto name = [&](const char* part) { return fmt::format("{}.{}", layer, part); };
+    parts.push_back({name("attention_norm"), {d}, kOne});
+    parts.push_back({name("attention_norm_bias"), {d}, kZero});
+    parts.push_back({name("query_key_value"), {3 * d, d}});
+    parts.push_back({name("query_key_value_bias"), {3 * d}, kZero});
+    parts.push_back({name("output"), {d, d}});
+    parts.push_back({name("output_bias"), {d}, kZero});
+    parts.push_back({name("inner_norm"), {d}, kOne});
+    parts.push_back({name("inner_norm_bias"), {d}, kZero});
+    parts.push_back({name("inner"), {4 * d, d}});
+    parts.push_back({name("inner_bias"), {4 * d}, kZero});
+    parts.push_back({name("outer"), {d, 4 * d}});
+    parts.push_back({name("outer_bias"), {d}, kZero});
+  }
+  parts.push_back({"norm", {d}, kOne});
+  parts.push_back({"norm_bias", {d}, kZero});
+  return parts;
+}
+
+std::int64_t elements(const std::vector<std::int64_t>& shape) {
+  std::int64_t count = 1;
+  for (const auto size : shape) count *= size;
+  return count;
+}
+
+constexpr double kDeviation = 0.02;
+constexpr double kNormEpsilon = 1e-12;
+
+}  // namespace
+
+std::int64_t weight_count(const EncoderShape& shape) {
+  std::int64_t total = 0;
+  for (const auto& one : describe(shape)) total += elements(one.shape);
+  return total;
+}
+
+SequenceEncoder::SequenceEncoder(const EncoderShape& shape, std::uint64_t seed, torch::Device device) : shape_(shape) {
+  if (shape.dimension % shape.heads != 0) {
+    throw UsageError(
+        fmt::format("sequence.heads: {} does not divide train.embedding {}", shape.heads, shape.dimension));
+  }
+  const auto described = describe(shape);
+  auto values = torch::zeros({weight_count(shape)}, torch::kFloat32);
+  RandomStream random(seed, "recommenders.sequence_encoder");
+  float* to = values.data_ptr<float>();
+  for (const auto& one : described) {
+    for (std::int64_t i = 0; i < elements(one.shape); ++i, ++to) {
+      if (one.start == Described::Start::kOne) *to = 1;
+      if (one.start == Described::Start::kNormal) *to = static_cast<float>(kDeviation * random.normal());
+    }
+  }
+  weights_ = values.to(device);
+  gradient_ = torch::zeros_like(weights_);
+  std::int64_t offset = 0;
+  for (const auto& one : described) {
+    const auto count = elements(one.shape);
+    auto leaf = weights_.narrow(0, offset, count).view(one.shape).detach().requires_grad_();
+    leaf.mutable_grad() = gradient_.narrow(0, offset, count).view(one.shape);
+    parts_.push_back({one.name, leaf});
+    offset += count;
+  }
+}
+
+const Tensor& SequenceEncoder::part(const std::string& name) const {
+  const auto found = std::find_if(parts_.begin(), parts_.end(), [&](const Part& p) { return p.name == name; });
+  if (found == parts_.end()) throw InternalError(fmt::format("sequence encoder: there is no part {}", name));
+  return found->leaf;
+}
+
+Tensor SequenceEncoder::dropped(const Tensor& x, std::optional<std::uint64_t> dropout_seed, std::uint64_t place) const {
+  if (!dropout_seed || shape_.dropout <= 0) return x;
+  auto factors = torch::empty(x.sizes(), torch::kFloat32);
+  tensor::Dropout(shape_.dropout, derived_seed(*dropout_seed, "dropout", {place}))
+      .factors(factors.data_ptr<float>(), 0, static_cast<std::uint32_t>(factors.numel()));
+  return x * factors.to(x.device());
+}
+
+Tensor SequenceEncoder::layer(const Tensor& x, std::int64_t number, const Tensor& hidden,
+                              std::optional<std::uint64_t> dropout_seed) const {
+  const auto of = [&](const char* name) -> const Tensor& { return part(fmt::format("{}.{}", number, name)); };
+  const auto batch = x.size(0);
+  const auto length = x.size(1);
+  const auto d = shape_.dimension;
+  const auto place = 4 * static_cast<std::uint64_t>(number);
+  const auto normal = torch::layer_norm(x, {d}, of("attention_norm"), of("attention_norm_bias"), kNormEpsilon);
+  const auto joint = torch::linear(normal, of("query_key_value"), of("query_key_value_bias"))
+                         .view({batch, length, 3, shape_.heads, d / shape_.heads})
+                         .permute({2, 0, 3, 1, 4});
+  const auto scores =
+      torch::matmul(joint[0], joint[1].transpose(2, 3)) / std::sqrt(static_cast<double>(d / shape_.heads));
+  const auto shares = dropped(torch::softmax(scores.masked_fill(hidden, -std::numeric_limits<float>::infinity()), -1),
+                              dropout_seed, place + 1);
+  const auto attended = torch::matmul(shares, joint[2]).transpose(1, 2).reshape({batch, length, d});
+  const auto middle = x + dropped(torch::linear(attended, of("output"), of("output_bias")), dropout_seed, place + 2);
+  const auto inner =
+      torch::gelu(torch::linear(torch::layer_norm(middle, {d}, of("inner_norm"), of("inner_norm_bias"), kNormEpsilon),
+                                of("inner"), of("inner_bias")));
+  return middle + dropped(torch::linear(inner, of("outer"), of("outer_bias")), dropout_seed, place + 3);
+}
+
+Tensor SequenceEncoder::states(const SequenceBatch& batch, Sight sight,
+                               std::optional<std::uint64_t> dropout_seed) const {
+  const auto length = batch.items.size(1);
+  if (length > shape_.length) throw InternalError("sequence encoder: a batch longer than the positions");
+  const auto items = batch.items.to(device());
+  const auto present = batch.present.to(device());
+  const auto positions = part("positions").narrow(0, shape_.length - length, length);
+  auto x = torch::embedding(part("items"), items) + positions;
+  x = dropped(x, dropout_seed, 0);
+  // Everybody sees at least itself: a row without anything to see has no softmax.
+  auto hidden = present.logical_not().view({-1, 1, 1, length});
+  if (sight == Sight::kPast) {
+    hidden = hidden | torch::ones({length, length}, present.options()).triu(1);
+  }
+  hidden = hidden & torch::eye(length, present.options()).logical_not();
+  for (std::int64_t number = 0; number < shape_.layers; ++number) x = layer(x, number, hidden, dropout_seed);
+  return torch::layer_norm(x, {shape_.dimension}, part("norm"), part("norm_bias"), kNormEpsilon) * present.unsqueeze(2);
+}
+
+}  // namespace llama4rec::recommenders

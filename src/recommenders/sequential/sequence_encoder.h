@@ -1,0 +1,73 @@
+// The transformer over items that sequence models share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "recommenders/sequential/sequence_batches.h"
+#include "recommenders/training_state.h"
+#include "tensor/torch.h"
+
+namespace llama4rec::recommenders {
+
+struct EncoderShape {
+  std::int64_t items = 0;   ///< of the catalogue; one more row stands for the mask
+  std::int64_t length = 1;  ///< positions
+  std::int64_t dimension = 64;
+  std::int64_t layers = 2;
+  std::int64_t heads = 1;
+  double dropout = 0;
+};
+
+/// Numbers that an encoder of this shape has.
+std::int64_t weight_count(const EncoderShape& shape);
+
+/// Which positions a position sees.
+enum class Sight { kPast, kEverything };
+
+/// Embeddings of items and positions, counted from the end of a sequence, then layers of
+///   x + dropout(attention(norm(x)))  and  x + dropout(W2 gelu(W1 norm(x)))
+/// with inner size 4 * dimension, and a last norm (the pre-norm form of Vaswani et al. 2017; Kang and McAuley, SASRec, ICDM 2018). All weights are
+/// one buffer, so that one optimiser pass updates them.
+class SequenceEncoder {
+ public:
+  /// Fresh weights: normal with deviation 0.02, norms 1, biases 0; a function of the seed.
+  SequenceEncoder(const EncoderShape& shape, std::uint64_t seed, torch::Device device);
+
+  [[nodiscard]] const EncoderShape& shape() const { return shape_; }
+  [[nodiscard]] std::int64_t mask_item() const { return shape_.items; }
+  [[nodiscard]] torch::Device device() const { return weights_.device(); }
+
+  /// States [batch, length, dimension] behind the last norm; zero where nothing is present. `dropout_seed`: the masks of training; none: no
+  /// dropout. The batch's length is at most the shape's.
+  [[nodiscard]] torch::Tensor states(const SequenceBatch& batch, Sight sight,
+                                     std::optional<std::uint64_t> dropout_seed) const;
+  /// The items' embeddings [items, dimension], which are the output weights as well.
+  [[nodiscard]] torch::Tensor item_embeddings() const { return part("items").narrow(0, 0, shape_.items); }
+
+  /// All weights, and their gradient, each one vector.
+  [[nodiscard]] torch::Tensor& weights() { return weights_; }
+  [[nodiscard]] const torch::Tensor& weights() const { return weights_; }
+  [[nodiscard]] torch::Tensor& gradient() { return gradient_; }
+
+ private:
+  struct Part {
+    std::string name;
+    torch::Tensor leaf;  ///< a view of the weights with a view of the gradient
+  };
+  [[nodiscard]] const torch::Tensor& part(const std::string& name) const;
+  [[nodiscard]] torch::Tensor layer(const torch::Tensor& x, std::int64_t number, const torch::Tensor& hidden,
+                                    std::optional<std::uint64_t> dropout_seed) const;
+  [[nodiscard]] torch::Tensor dropped(const torch::Tensor& x, std::optional<std::uint64_t> dropout_seed,
+                                      std::uint64_t place) const;
+
+  EncoderShape shape_;
+  torch::Tensor weights_;
+  torch::Tensor gradient_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace llama4rec::recommenders

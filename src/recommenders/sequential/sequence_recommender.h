@@ -1,0 +1,52 @@
+// Recommenders that read a user's history as a sequence with a transformer (sequence_encoder.h).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "recommenders/sequential/sequence_encoder.h"
+#include "recommenders/sequential/sequence_options.h"
+#include "recommenders/top_k_base.h"
+
+namespace llama4rec::recommenders {
+
+/// The score of an item is the product of its embedding and the state at the end of the history's last `sequence.length` known items, which is the
+/// user's embedding as well. A history without known items is scored by popularity. Training runs over windows of the histories in batches of
+/// `sequence.batch_size` with Adam; train.regularization and pairs from augmentation do not enter.
+class SequenceRecommender : public TopKBase {
+ public:
+  explicit SequenceRecommender(SequenceSettings settings) : settings_(std::move(settings)) {}
+
+  FitSummary fit(const TopKTrainingData& data, const FitHooks& hooks) override;
+  [[nodiscard]] torch::Tensor score(std::span<const UserIndex> users,
+                                    std::span<const std::vector<ItemIndex>> histories) const override;
+  /// Zeros for a history without known items.
+  [[nodiscard]] torch::Tensor user_embeddings(std::span<const UserIndex> users,
+                                              std::span<const std::vector<ItemIndex>> histories) const override;
+  void save(const std::filesystem::path& file) const override;
+  void load(const std::filesystem::path& file) override;
+
+ protected:
+  /// Mean loss of a batch of training windows, in autograd. All draws are functions of `seed`, which no other batch has.
+  [[nodiscard]] virtual torch::Tensor loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
+                                           std::uint64_t seed) const = 0;
+  /// What is read for a prediction: `known` items, at least one, oldest first; the state at its end is the user's.
+  [[nodiscard]] virtual Sequence input_of(std::span<const ItemIndex> known, const SequenceEncoder& encoder) const = 0;
+  [[nodiscard]] virtual Sight sight() const = 0;
+  [[nodiscard]] const SequenceSettings& settings() const { return settings_; }
+
+ private:
+  [[nodiscard]] EncoderShape shape(std::int64_t items) const;
+  [[nodiscard]] Sequence known_part(const std::vector<ItemIndex>& history) const;
+  double train_epoch(std::span<const Sequence> windows, std::int64_t epoch, class Adam& adam);
+
+  SequenceSettings settings_;
+  std::unique_ptr<SequenceEncoder> encoder_;
+};
+
+/// Mean cross-entropy of the softmax over all items at `places` (of batch * length) against the targets, both [n] int64.
+torch::Tensor next_item_loss(const SequenceEncoder& encoder, const torch::Tensor& states, const torch::Tensor& places,
+                             const torch::Tensor& targets);
+
+}  // namespace llama4rec::recommenders
