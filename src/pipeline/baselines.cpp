@@ -58,7 +58,8 @@ ExperimentCell make_cell(const Row& row, const data::LoadedData& loaded, std::ui
       .name = fmt::format("{}-{}-{}-{}-seed{}", loaded.dataset.name, row.info.name, row.setting.protocol,
                           row.setting.users, seed),
       .dependencies = {"data=" + loaded.dataset.source_hash, "model=" + row.info.name, fmt::format("seed={}", seed),
-                       row.configuration.canonical({"train.", row.info.name + ".", "evaluation.", "data.", "device"},
+                       row.configuration.canonical(recommenders::option_prefixes(row.info.name)),
+                       row.configuration.canonical({"evaluation.", "data.", "device"},
                                                    {"data.directory", "data.name", "data.fetch"})},
       .work = {}};
   cell.work = [row, &loaded, seed, key = text::join(cell.dependencies, "\n")](StageFolder& folder) {

@@ -147,6 +147,22 @@ const std::vector<RecommenderInfo>& all() {
 
 const RecommenderInfo& info(const std::string& name) { return entry(name).info; }
 
+std::vector<std::string> option_prefixes(const std::string& name) {
+  std::vector<std::string> prefixes{"train.", name + "."};
+  switch (info(name).kind) {
+    case RecommenderKind::kDirect:
+      prefixes.emplace_back("augmentation.pair_weight");
+      break;
+    case RecommenderKind::kSequential:
+      prefixes.insert(prefixes.end(), {"sequence.", "sasrec."});  // CL4SRec has SASRec's loss
+      break;
+    case RecommenderKind::kRating:
+      prefixes.emplace_back("rating.");
+      break;
+  }
+  return prefixes;
+}
+
 std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
                                               std::uint64_t seed) {
   const Entry& e = entry(name);

@@ -26,6 +26,9 @@ struct RecommenderInfo {
 /// UsageError with the nearest name when there is no such model.
 [[nodiscard]] const RecommenderInfo& info(const std::string& name);
 
+/// Beginnings of the names of all options that decide what a model of that name learns, for keys of stages.
+[[nodiscard]] std::vector<std::string> option_prefixes(const std::string& name);
+
 /// A fresh model with the configured options; the seed decides initial weights and sampling.
 std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
                                               std::uint64_t seed);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <limits>
 
@@ -320,6 +321,21 @@ TEST(Registry, KnowsEveryModelByNameAndKind) {
       EXPECT_EQ(create_top_k(model.name, configuration(), 1)->name(), model.name);
     }
   }
+}
+
+TEST(Registry, EveryOptionOfARecommenderIsPartOfSomeModelsKey) {
+  config::OptionTable table;
+  add_options(table);
+  for (const auto& [option, unused] : table.rows()) {
+    const bool found = std::any_of(all().begin(), all().end(), [&, &name = option](const RecommenderInfo& model) {
+      const auto prefixes = option_prefixes(model.name);
+      return std::any_of(prefixes.begin(), prefixes.end(),
+                         [&](const auto& prefix) { return name.starts_with(prefix); });
+    });
+    EXPECT_TRUE(found) << option;
+  }
+  EXPECT_THAT(option_prefixes("cl4srec"), testing::IsSupersetOf({"train.", "cl4srec.", "sequence.", "sasrec."}));
+  EXPECT_THAT(option_prefixes("deepfm"), testing::IsSupersetOf({"train.", "rating."}));
 }
 
 TEST(Registry, NamesTheNearestModelForAnUnknownOne) {
