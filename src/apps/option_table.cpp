@@ -1,6 +1,7 @@
 #include "aggregation/aggregation_options.h"
 #include "apps/command.h"
 #include "augmentation/preference_pairs.h"
+#include "augmentation/sequence_insertions.h"
 #include "data/load.h"
 #include "evaluation/evaluation_options.h"
 #include "llm/chat_template.h"
@@ -23,6 +24,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   table->add<RuntimeOptions>();
   table->add<aggregation::AggregationOptions>();
   table->add<augmentation::PairOptions>();
+  table->add<augmentation::InsertionOptions>();
   table->add<data::DataOptions>();
   table->add<evaluation::EvaluationOptions>();
   table->add<llm::ModelOptions>();

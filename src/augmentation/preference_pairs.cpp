@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kTriesPerPair = 20;
 
-CompletionRequest question(const PairUser& user, ItemIndex first, ItemIndex second, prompts::CaseWriter& writer,
+CompletionRequest question(const AugmentedUser& user, ItemIndex first, ItemIndex second, prompts::CaseWriter& writer,
                            bool augmented) {
   prompts::RankingCase pair = user.question;
   pair.ranked = {first, second};
@@ -42,23 +42,16 @@ void PairOptions::declare(config::OptionVisitor& visit) {
                "Ask each pair in both orders of presentation and drop those whose answer changes (position bias).");
 }
 
-std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std::vector<bool>& known_items,
+std::vector<DrawnPair> draw_pairs(const std::vector<AugmentedUser>& users, const std::vector<bool>& known_items,
                                   const PairOptions& options, std::uint64_t seed) {
   std::vector<DrawnPair> pairs;
-  std::vector<char> taken(known_items.size());
   for (std::size_t position = 0; position < users.size(); ++position) {
-    const PairUser& user = users[position];
-    for (std::size_t item = 0; item < taken.size(); ++item) taken[item] = known_items[item] ? 0 : 1;
-    for (const ItemIndex item : user.interacted) taken[static_cast<std::size_t>(item)] = 1;
-    std::vector<ItemIndex> free;
-    for (std::size_t item = 0; item < taken.size(); ++item) {
-      if (taken[item] == 0) free.push_back(static_cast<ItemIndex>(item));
-    }
+    const AugmentedUser& user = users[position];
+    const std::vector<ItemIndex> free = free_items(user, known_items);
     if (free.size() < 2) continue;
     std::vector<ItemIndex> upper;
-    for (const ItemIndex item : user.upper) {
-      if (taken[static_cast<std::size_t>(item)] == 0) upper.push_back(item);
-    }
+    std::copy_if(user.upper.begin(), user.upper.end(), std::back_inserter(upper),
+                 [&](ItemIndex item) { return std::binary_search(free.begin(), free.end(), item); });
     const std::vector<ItemIndex>& firsts = options.draw != "uniform" && !upper.empty() ? upper : free;
     const std::vector<ItemIndex>& seconds = options.draw == "top" && upper.size() >= 2 ? upper : free;
     RandomStream random(seed, "augmentation.pairs", {static_cast<std::uint64_t>(user.question.user)});
@@ -75,7 +68,7 @@ std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std:
   return pairs;
 }
 
-std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, const std::vector<DrawnPair>& pairs,
+std::vector<PreferencePair> order_pairs(const std::vector<AugmentedUser>& users, const std::vector<DrawnPair>& pairs,
                                         LanguageModel& model, prompts::CaseWriter& writer, bool augmented_prompts,
                                         const PairOptions& options, const CompletionProgress& progress,
                                         PairAccount& account) {
@@ -83,7 +76,7 @@ std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, cons
   std::vector<CompletionRequest> requests;
   requests.reserve(pairs.size() * per_pair);
   for (const DrawnPair& pair : pairs) {
-    const PairUser& user = users[pair.user];
+    const AugmentedUser& user = users[pair.user];
     requests.push_back(question(user, pair.first, pair.second, writer, augmented_prompts));
     if (options.both_orders) {
       requests.push_back(question(user, pair.second, pair.first, writer, augmented_prompts));

@@ -9,6 +9,7 @@
 #include <llama4rec/language_model.h>
 #include <llama4rec/recommender.h>
 
+#include "augmentation/augmented_user.h"
 #include "config/options.h"
 #include "prompts/cases.h"
 
@@ -31,13 +32,6 @@ struct PairAccount {
   double first_shown_preferred = 0;  ///< share of answers that name the item shown first: 0.5 without position bias
 };
 
-/// A user for whom pairs are drawn.
-struct PairUser {
-  prompts::RankingCase question;      ///< history and similar user
-  std::vector<ItemIndex> upper;       ///< the recommender's upper ranks, best first
-  std::vector<ItemIndex> interacted;  ///< items of the user's train part: never drawn. Nothing else is excluded.
-};
-
 /// A pair before it is ordered.
 struct DrawnPair {
   std::size_t user = 0;  ///< position in the users given
@@ -48,11 +42,11 @@ struct DrawnPair {
 /// Draws pairs of items that training knows and the user has not interacted with: "uniform"; "upper": one from the
 /// recommender's upper ranks, the other uniform; "top": both from the upper ranks. No pair of a user is drawn twice, in either order;
 /// a user with few free items gets fewer pairs.
-std::vector<DrawnPair> draw_pairs(const std::vector<PairUser>& users, const std::vector<bool>& known_items,
+std::vector<DrawnPair> draw_pairs(const std::vector<AugmentedUser>& users, const std::vector<bool>& known_items,
                                   const PairOptions& options, std::uint64_t seed);
 
 /// Asks the model to order each pair, in both orders of presentation where configured, and keeps what it agrees on.
-std::vector<PreferencePair> order_pairs(const std::vector<PairUser>& users, const std::vector<DrawnPair>& pairs,
+std::vector<PreferencePair> order_pairs(const std::vector<AugmentedUser>& users, const std::vector<DrawnPair>& pairs,
                                         LanguageModel& model, prompts::CaseWriter& writer, bool augmented_prompts,
                                         const PairOptions& options, const CompletionProgress& progress,
                                         PairAccount& account);

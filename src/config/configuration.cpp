@@ -1,6 +1,7 @@
 #include "config/configuration.h"
 
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <llama4rec/error.h>
 
@@ -81,6 +82,15 @@ void Configuration::set(const std::string& name, const std::string& value, const
   }
   check_value(*row, configured);
   values_[name] = std::move(configured);
+}
+
+void Configuration::overlay(const Configuration& other, const std::vector<std::string>& without) {
+  for (const auto& [name, value] : other.values_) {
+    const bool left_out = std::any_of(without.begin(), without.end(), [&, &name = name](const std::string& prefix) {
+      return name.starts_with(prefix);
+    });
+    if (!left_out) values_[name] = value;
+  }
 }
 
 const ConfiguredValue* Configuration::find(const std::string& name) const {

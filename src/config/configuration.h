@@ -51,6 +51,9 @@ class Configuration {
   /// Overlays a value from code, such as a command-line flag that stands for an option.
   void set(const std::string& name, const std::string& value, const std::string& origin);
 
+  /// Overlays what another configuration of the same table sets, without names that begin with one of `without`.
+  void overlay(const Configuration& other, const std::vector<std::string>& without = {});
+
   /// The options of a module with the configured values.
   template <class Options>
   [[nodiscard]] Options read() const;

@@ -1,12 +1,12 @@
 #include "pipeline/language_model_ranking.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include <llama4rec/error.h>
 
 #include "core/progress.h"
+#include "pipeline/language_model_rating.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -19,14 +19,6 @@ CandidateOrder descending(const std::vector<double>& values) {
     return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)];
   });
   return order;
-}
-
-double expected_rating(const Completion& answer, const prompts::ItemTexts& texts) {
-  double sum = 0;
-  for (std::size_t option = 0; option < answer.option_log_probabilities.size(); ++option) {
-    sum += std::exp(answer.option_log_probabilities[option]) * texts.rating_value(option);
-  }
-  return sum;
 }
 
 void count(const std::vector<Completion>& answers, LanguageModelRanking& ranking) {

@@ -68,6 +68,9 @@ std::vector<prompts::Instruction> write_instructions(const TuningCases& cases, b
   for (const auto& it : cases.pairs) {
     instructions.push_back(writer.ranking(it, prompts::InstructionKind::kPair, augmented));
   }
+  for (const auto& it : cases.choices) {
+    instructions.push_back(writer.ranking(it, prompts::InstructionKind::kChoice, augmented));
+  }
   for (std::size_t n = 0; n < cases.continuation.size(); ++n) {
     instructions.push_back(writer.continuation(cases.continuation[n], cases.liked_next[n], augmented));
   }

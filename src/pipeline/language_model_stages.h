@@ -11,9 +11,9 @@
 
 #include "data/leak_guard.h"
 #include "llm/embedded_llm.h"
-#include "pipeline/ranking_cases.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/stage_store.h"
+#include "pipeline/tuning_cases.h"
 #include "prompts/instruction_fold.h"
 
 namespace llama4rec::pipeline {

@@ -204,7 +204,7 @@ class RowMaker {
   }
 
   [[nodiscard]] std::int64_t interactions(UserIndex user) const {
-    return static_cast<std::int64_t>(setup_.direct.train(user).size());
+    return static_cast<std::int64_t>(setup_.split().train(user).size());
   }
 
   static Lists ordered(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders) {
@@ -220,7 +220,7 @@ class RowMaker {
   static aggregation::LongTailScale training_counts(const RunSetup& setup) {
     std::vector<std::int64_t> counts;
     for (UserIndex user = 0; user < setup.dataset().users(); ++user) {
-      counts.push_back(static_cast<std::int64_t>(setup.direct.train(user).size()));
+      counts.push_back(static_cast<std::int64_t>(setup.split().train(user).size()));
     }
     return aggregation::LongTailScale(counts);
   }

@@ -1,42 +1,13 @@
-// The rows of a run's table: what is decided on validation over all seeds, what is measured on test seed by seed.
+// The rows of a top-k run's table: what is decided on validation over all seeds, what is measured on test seed by seed.
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <vector>
 
-#include "aggregation/grid.h"
-#include "evaluation/metrics.h"
+#include "pipeline/run_rows.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/seed_run.h"
 
 namespace llama4rec::pipeline {
-
-/// One row of one seed.
-struct SeedRow {
-  std::string name;          ///< stable: "base", "ift", "llama4rec", "fusion: random order"
-  std::string title;         ///< for tables
-  evaluation::PerUser test;  ///< per-user metrics, by position in `SeedRows::users`
-  double validation = -1;    ///< this seed's value of the choosing metric on validation; -1 where it was not looked at
-  std::string method;        ///< ranking method, where the row has one
-  double a1 = -1;            ///< chosen weights; -1 where the row has none
-  double a2 = -1;
-  double weight = -1;  ///< a constant weight
-};
-
-/// All rows of one seed over the same test users.
-struct SeedRows {
-  std::vector<UserIndex> users;
-  std::vector<SeedRow> rows;                            ///< base, ift, llama4rec first
-  std::vector<std::vector<ItemIndex>> llama4rec_lists;  ///< the final order, for examples and recommendations
-  std::vector<double> weights;                          ///< a_u by user
-};
-
-/// The rows of all seeds.
-struct RunRows {
-  std::vector<SeedRows> seeds;       ///< the same rows and users in each
-  aggregation::WeightChoice choice;  ///< of the llama4rec row: the whole grid
-};
 
 /// Chooses ranking method, a1 and a2 on validation alone, then measures every row on test, once. There is one choice for all seeds, on
 /// the metric's mean over them: with some sixty hits per seed, a choice by seed follows the noise.

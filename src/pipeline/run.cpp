@@ -5,6 +5,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <llama4rec/error.h>
 
 #include "core/atomic_file.h"
 #include "core/cpus.h"
@@ -13,9 +14,8 @@
 #include "core/log.h"
 #include "core/text.h"
 #include "pipeline/language_model_note.h"
-#include "pipeline/rows.h"
 #include "pipeline/run_report.h"
-#include "pipeline/seed_run.h"
+#include "pipeline/task_run.h"
 #include "report/report.h"
 #include "tensor/runtime.h"
 
@@ -55,15 +55,15 @@ Json manifest(const RunSetup& setup, std::uint64_t seed, const std::string& comm
 }
 
 /// One line per seed, row and user: what every table can be made from again.
-std::string per_user_values(const RunSetup& setup, const RunTable& table, const std::vector<SeedRows>& seeds,
+std::string per_user_values(const RunSetup& setup, const TableMetrics& metrics, const std::vector<SeedRows>& seeds,
                             std::uint64_t first_seed) {
-  std::string text = "seed\trow\tuser\t" + text::join(table.metrics, "\t") + "\n";
+  std::string text = "seed\trow\tuser\t" + text::join(metrics.per_user, "\t") + "\n";
   for (std::size_t s = 0; s < seeds.size(); ++s) {
     for (const SeedRow& row : seeds[s].rows) {
       for (std::size_t n = 0; n < seeds[s].users.size(); ++n) {
         text += fmt::format("{}\t{}\t{}", first_seed + s, row.name,
                             setup.dataset().user_ids[static_cast<std::size_t>(seeds[s].users[n])]);
-        for (const std::string& metric : table.metrics) text += fmt::format("\t{:.6g}", row.test.at(metric)[n]);
+        for (const std::string& metric : metrics.per_user) text += fmt::format("\t{:.6g}", row.test.at(metric)[n]);
         text += "\n";
       }
     }
@@ -71,18 +71,17 @@ std::string per_user_values(const RunSetup& setup, const RunTable& table, const 
   return text;
 }
 
-Json stage_seconds(const std::vector<SeedOutcome>& outcomes) {
+Json stage_seconds(const std::vector<SeedRecord>& records) {
   Json result = Json::object();
-  for (const SeedOutcome& outcome : outcomes) {
-    Json& seed = result[std::to_string(outcome.seed)] = Json::object();
-    for (const auto& timing : outcome.timings) seed[timing.name] = timing.seconds;
+  for (const SeedRecord& record : records) {
+    Json& seed = result[std::to_string(record.seed)] = Json::object();
+    for (const auto& timing : record.timings) seed[timing.name] = timing.seconds;
   }
   return result;
 }
 
-}  // namespace
-
-RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
+/// What a top-k run's table could not hold.
+void check_top_k(const RunSetup& setup) {
   if (!setup.evaluation.textbook()) {
     throw UsageError("run: evaluation.protocol must be textbook; the selfrec protocol is for `train` and `evaluate`");
   }
@@ -99,6 +98,12 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
     throw UsageError(
         fmt::format("run: aggregation.metric is {}, but its cutoff is not among evaluation.cutoffs", metric));
   }
+}
+
+}  // namespace
+
+RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
+  if (setup.task != data::Task::kRating) check_top_k(setup);
   const std::filesystem::path root = setup.run.directory;
   const FolderLock lock(root);
   StageStore store(root / "stages");
@@ -112,37 +117,35 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   std::filesystem::create_directories(result.folder);
   write_file_atomically(result.folder / "manifest.json", description.dump(2) + "\n");
 
-  std::vector<SeedOutcome> outcomes;
+  const TaskRun task = run_task(setup, store, seed);
+  result.table = make_table(task.rows.seeds, task.metrics, seed);
   double seconds = 0;
-  for (std::int64_t repeat = 0; repeat < setup.run.repeats; ++repeat) {
-    const std::uint64_t this_seed = seed + static_cast<std::uint64_t>(repeat);
-    if (setup.run.repeats > 1) log::info("seed {} ({} of {})", this_seed, repeat + 1, setup.run.repeats);
-    outcomes.push_back(run_seed(setup, store, this_seed));
-    seconds += outcomes.back().seconds;
-  }
-  const RunRows rows = make_rows(setup, outcomes);
-  result.table = make_table(rows.seeds, evaluation::integer_cutoffs(setup.evaluation), seed);
+  for (const SeedRecord& record : task.records) seconds += record.seconds;
 
   Json& document = result.document;
   document["run"] = id;
   document["data"] = setup.dataset().name;
   document["synthetic"] = setup.dataset().synthetic;
   document["profile"] = setup.run.profile;
+  document["task"] = to_string(setup.task);
   document["backbone"] = setup.run.backbone;
-  document["language_model"] = language_model_facts(setup, outcomes.front().summaries);
+  document["language_model"] = language_model_facts(setup, task.records.front().summaries);
   document["protocol"] = setup.evaluation.protocol;
   document["seeds"] = description["seeds"];
   document.update(to_json(result.table));
   document["seconds"] = seconds;
-  document["stage_seconds"] = stage_seconds(outcomes);
+  document["stage_seconds"] = stage_seconds(task.records);
   document["folder"] = result.folder.string();
   document["report"] = result.report.string();
   write_file_atomically(result.folder / "results.json", document.dump(2) + "\n");
-  write_file_atomically(result.folder / "per_user.tsv", per_user_values(setup, result.table, rows.seeds, seed));
-  write_file_atomically(
-      result.report,
-      report::render(report_document(
-          {.setup = &setup, .table = &result.table, .outcomes = &outcomes, .rows = &rows, .manifest = description})));
+  write_file_atomically(result.folder / "per_user.tsv", per_user_values(setup, task.metrics, task.rows.seeds, seed));
+  write_file_atomically(result.report, report::render(report_document({.setup = &setup,
+                                                                       .table = &result.table,
+                                                                       .records = task.records,
+                                                                       .rows = &task.rows,
+                                                                       .examples = task.examples,
+                                                                       .training_blocks = task.training_blocks,
+                                                                       .manifest = description})));
   return result;
 }
 

@@ -8,12 +8,18 @@ void RunOptions::declare(config::OptionVisitor& visit) {
   visit.option("data.fetch", data_fetch, config::anything(), "Download the data set where it is not on this machine.");
   visit.option("data.fallback", data_fallback, config::anything(),
                "Data set to use where data.name can neither be found nor downloaded; empty: stop with an error.");
-  visit.option("run.backbone", backbone, config::anything(), "The conventional recommender that the method improves.",
-               "IV-A4");
+  visit.option(
+      "run.backbone", backbone, config::anything(),
+      "The conventional recommender that the method improves: a direct or sequential one, or a rating predictor.",
+      "IV-A4");
   visit.option("run.second_backbone", second_backbone, config::anything(),
                "Control: this recommender's order in the language model's place; empty: none.");
-  visit.option("run.rating_model", rating_model, config::anything(),
-               "Conventional model whose predicted ratings are the hints of rating prompts.", "III-C2");
+  visit.option("run.second_rating_backbone", second_rating_backbone, config::anything(),
+               "The same for rating prediction.");
+  visit.option(
+      "run.profiles", profiles, config::anything(),
+      "Folder with recommenders' options, DATASET/MODEL.yaml; a model without a file has the program's defaults. "
+      "What the run sets stands above, but its train. options are the backbone's alone.");
   visit.option("run.repeats", repeats, config::between(1, 1000),
                "Seeds: the run is repeated with seed, seed + 1, ...; users' metrics are averaged over them.", "IV-A5");
   visit.option(
@@ -30,6 +36,8 @@ void RunOptions::declare(config::OptionVisitor& visit) {
                "A folder in the layout of Hugging Face, for llm.kind: checkpoint.", "IV-A5");
   visit.option("augmentation.prompts", augmentation_prompts, config::one_of({"plain", "augmented"}),
                "Prompts of data augmentation; augmented ones carry the similar user, never a hint.", "III-B1");
+  visit.option("augmentation.refit", refit, config::one_of({"anew", "continued"}),
+               "How the backbone takes up the augmented data: trained anew, or the trained one trained on.", "III-B");
 }
 
 }  // namespace llama4rec::pipeline

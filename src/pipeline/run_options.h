@@ -14,12 +14,14 @@ struct RunOptions {
   std::string data_fallback;
   std::string backbone = "lightgcn";
   std::string second_backbone = "mf";
-  std::string rating_model = "als";
+  std::string second_rating_backbone = "als";
+  std::string profiles = "configs";
   std::int64_t repeats = 1;
   bool controls = true;
   std::string directory = "runs";
   std::string profile;
   std::string augmentation_prompts = "plain";
+  std::string refit = "anew";
   std::string llm_kind = "embedded";
   std::string llm_checkpoint;
 

@@ -46,19 +46,22 @@ const TableRow& row_of(const RunTable& table, const std::string& name) {
 }
 
 nlohmann::ordered_json facts_of(const ReportSource& source) {
-  return language_model_facts(*source.setup, source.outcomes->front().summaries);
+  return language_model_facts(*source.setup, source.records.front().summaries);
 }
 
 /// Base, IFT, Llama4Rec with improvement and tests.
 Json main_table(const ReportSource& source) {
   const RunTable& table = *source.table;
-  Json block{{"type", "table"}, {"caption", "Full ranking on the test items; mean over users and seeds."}};
+  const bool rating = source.setup->task == data::Task::kRating;
+  Json block{{"type", "table"},
+             {"caption", rating ? "Errors on the test ratings; mean over the seeds."
+                                : "Full ranking on the test items; mean over users and seeds."}};
   block["columns"].push_back(column("", false));
-  for (const std::string& metric : table.metrics) block["columns"].push_back(column(metric));
+  for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_of(table, name);
     Json cells{row.title};
-    for (const std::string& metric : table.metrics) {
+    for (const std::string& metric : table.metrics.names) {
       std::string cell = number(row.mean.at(metric));
       if (row.name == "llama4rec") {
         for (const Improvement& it : table.improvements) {
@@ -84,7 +87,7 @@ Json main_table(const ReportSource& source) {
   add("p, t-test over users", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_users.t_test_p); });
   add("p, Wilcoxon", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_users.wilcoxon_p); });
   add("p, t-test after Holm", [](const Improvement& it) { return fmt::format("{:.4f}", it.holm_p); });
-  if (source.outcomes->size() > 1) {
+  if (source.records.size() > 1) {
     add("p, t-test over seeds", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_seeds_p); });
   }
   add("Smallest difference found with 80% power",
@@ -93,9 +96,13 @@ Json main_table(const ReportSource& source) {
       "Improvement and tests: Llama4Rec against the better of Base and IFT, metric by metric. * p ≤ 0.05 (t-test over "
       "users), † also after Holm over this table.",
       language_model_sentence(facts_of(source)),
-      fmt::format("Protocol {}: seen items are never ranked, the validation item belongs to the test input; evaluated "
-                  "users: {}. Epochs, ranking method, a1 and a2 were chosen on validation.",
-                  source.setup->evaluation.protocol, source.setup->evaluation.users)};
+      rating ? fmt::format("The validation rating belongs to the test input; evaluated users: {}. Lower is better; the "
+                           "tests of RMSE "
+                           "compare squared errors. Epochs, the way of asking, a1 and a2 were chosen on validation.",
+                           source.setup->evaluation.users)
+             : fmt::format("Protocol {}: seen items are never ranked, the validation item belongs to the test input; "
+                           "evaluated users: {}. Epochs, ranking method, a1 and a2 were chosen on validation.",
+                           source.setup->evaluation.protocol, source.setup->evaluation.users)};
   return block;
 }
 
@@ -103,11 +110,11 @@ Json all_rows(const ReportSource& source) {
   const RunTable& table = *source.table;
   Json block{{"type", "table"}, {"caption", "Every row of the run, with the controls that tell what a gain means."}};
   block["columns"].push_back(column("", false));
-  for (const std::string& metric : table.metrics) block["columns"].push_back(column(metric));
+  for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
   for (const char* title : {"method", "a1", "a2", "weight"}) block["columns"].push_back(column(title));
   for (const TableRow& row : table.rows) {
     Json cells{row.title};
-    for (const std::string& metric : table.metrics) {
+    for (const std::string& metric : table.metrics.names) {
       cells.push_back(row.seeds.size() > 1
                           ? fmt::format("{:.4f} ± {:.4f}", row.mean.at(metric), row.deviation.at(metric))
                           : number(row.mean.at(metric)));
@@ -126,15 +133,16 @@ Json segments(const ReportSource& source) {
   const RunTable& table = *source.table;
   std::vector<std::int64_t> counts;
   for (const UserIndex user : table.users) {
-    counts.push_back(static_cast<std::int64_t>(source.setup->direct.train(user).size()));
+    counts.push_back(static_cast<std::int64_t>(source.setup->split().train(user).size()));
   }
   const std::string& metric = source.rows->choice.metric;
+  const auto summary = [&](const evaluation::PerUser& values) { return table.metrics.summarise(values); };
   Json all = Json::array();
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_of(table, name);
     Json x = Json::array();
     Json y = Json::array();
-    for (const auto& it : evaluation::by_segment("users", counts, row.per_user, evaluation::means)) {
+    for (const auto& it : evaluation::by_segment("users", counts, row.per_user, summary)) {
       x.push_back(fmt::format("{}–{}", it.minimum_count, it.maximum_count));
       y.push_back(it.metrics.at(metric));
     }
@@ -176,7 +184,7 @@ Json grid_table(const ReportSource& source) {
 
 /// Loss curves of the language models, validation curves of the backbones (first seed).
 Json training_plots(const ReportSource& source) {
-  const auto& summaries = source.outcomes->front().summaries;
+  const auto& summaries = source.records.front().summaries;
   Json losses = Json::array();
   for (const auto& [stage, name] : {std::pair{"pretrain", "pre-training"},
                                     {"tune-plain", "tuning, plain prompts"},
@@ -189,6 +197,7 @@ Json training_plots(const ReportSource& source) {
   }
   Json validation = Json::array();
   for (const auto& [stage, name] : {std::pair{"base", "Base"}, {"refit", "refit on augmented data"}}) {
+    if (!summaries.contains(stage)) continue;
     Json x = Json::array();
     Json y = Json::array();
     for (const auto& point : summaries.at(stage).at("validation_curve")) {
@@ -205,93 +214,28 @@ Json training_plots(const ReportSource& source) {
   return plots;
 }
 
-/// Where the target stands among the candidates when the model is tuned, and when it is asked at validation.
-Json position_plot(const ReportSource& source) {
-  const SeedOutcome& outcome = source.outcomes->front();
-  const auto& tuning = outcome.summaries.at("tune-augmented").at("target_positions");
-  std::vector<double> tuned;
-  double total = 0;
-  for (const auto& count : tuning) total += count.get<double>();
-  for (const auto& count : tuning) tuned.push_back(total > 0 ? count.get<double>() / total : 0);
-  std::vector<double> validation(tuned.size(), 0);
-  double hits = 0;
-  const PhaseRanking& phase = outcome.refit.validation;
-  for (std::size_t n = 0; n < phase.users.size(); ++n) {
-    const auto place = std::find(phase.candidates[n].begin(), phase.candidates[n].end(), phase.targets[n]);
-    if (place == phase.candidates[n].end()) continue;
-    ++validation[static_cast<std::size_t>(place - phase.candidates[n].begin())];
-    ++hits;
-  }
-  for (double& value : validation) value = hits > 0 ? value / hits : 0;
-  Json x = Json::array();
-  for (std::size_t position = 1; position <= tuned.size(); ++position) x.push_back(position);
-  return plot(
-      "bar",
-      fmt::format(
-          "Position of the target in the recommender's list where it is in it: in the instructions ({} of {:.0f} "
-          "targets were put in at a random place, injection rate {}) and at validation.",
-          outcome.summaries.at("tune-augmented").at("targets_injected").get<std::int64_t>(), total,
-          source.setup->instructions.injection_rate),
-      "position", "share", Json::array({series("instructions", x, tuned), series("validation", x, validation)}));
-}
-
-Json examples(const ReportSource& source) {
-  const RunSetup& setup = *source.setup;
-  const SeedOutcome& outcome = source.outcomes->front();
-  const SeedRows& rows = source.rows->seeds.front();
-  const auto title = [&](ItemIndex item) { return setup.texts.title(item); };
-  const std::string& method = row_of(*source.table, "llama4rec").methods.front();
-  Json items = Json::array();
-  for (const auto& example : outcome.summaries.at("rank-augmented-test").at("example_prompts")) {
-    const auto n = example.at("position").get<std::size_t>();
-    if (n >= outcome.refit.test.users.size()) continue;
-    const UserIndex user = outcome.refit.test.users[n];
-    const auto& candidates = outcome.refit.test.candidates[n];
-    const ItemIndex target = outcome.refit.test.targets[n];
-    Json backbone = Json::array();
-    Json language_model = Json::array();
-    Json fused = Json::array();
-    const auto mark = [&](ItemIndex item) { return title(item) + (item == target ? "  ← test item" : ""); };
-    for (const ItemIndex item : candidates) backbone.push_back(mark(item));
-    for (const auto position : outcome.refit.test.language_model.at(method)[n]) {
-      language_model.push_back(mark(candidates[static_cast<std::size_t>(position)]));
-    }
-    const auto place = std::find(rows.users.begin(), rows.users.end(), user);
-    if (place == rows.users.end()) continue;
-    const auto row = static_cast<std::size_t>(place - rows.users.begin());
-    for (const ItemIndex item : rows.llama4rec_lists[row]) fused.push_back(mark(item));
-    items.push_back({{"title", "user " + setup.dataset().user_ids[static_cast<std::size_t>(user)]},
-                     {"fields",
-                      {{{"name", "prompt"}, {"text", example.at("prompt")}},
-                       {{"name", "backbone's order"}, {"list", backbone}},
-                       {{"name", "language model's order (" + method + ")"}, {"list", language_model}},
-                       {{"name", fmt::format("fused order (a_u = {:.2f})", rows.weights[row])}, {"list", fused}}}}});
-  }
-  return {{"type", "examples"}, {"caption", "Test prompts and what became of them."}, {"items", items}};
-}
-
 Json timings(const ReportSource& source) {
   Json block{{"type", "table"}, {"caption", "Seconds by stage, as they took when they were done."}};
   block["columns"].push_back(column("stage", false));
-  for (const SeedOutcome& outcome : *source.outcomes)
+  for (const SeedRecord& outcome : source.records)
     block["columns"].push_back(column(fmt::format("seed {}", outcome.seed)));
-  const auto& first = source.outcomes->front().timings;
+  const auto& first = source.records.front().timings;
   for (std::size_t stage = 0; stage < first.size(); ++stage) {
     Json cells{first[stage].name};
-    for (const SeedOutcome& outcome : *source.outcomes) {
+    for (const SeedRecord& outcome : source.records) {
       cells.push_back(stage < outcome.timings.size() ? fmt::format("{:.1f}", outcome.timings[stage].seconds) : "");
     }
     block["rows"].push_back(std::move(cells));
   }
   Json total{"all"};
-  for (const SeedOutcome& outcome : *source.outcomes) total.push_back(fmt::format("{:.1f}", outcome.seconds));
+  for (const SeedRecord& outcome : source.records) total.push_back(fmt::format("{:.1f}", outcome.seconds));
   block["rows"].push_back(std::move(total));
   return block;
 }
 
 /// What a remote model's servers were asked by the last process that asked; empty for a model in this process.
 std::string remote_note(const ReportSource& source) {
-  const auto& summaries = source.outcomes->front().summaries;
+  const auto& summaries = source.records.front().summaries;
   if (!summaries.contains("remote-model")) return "";
   const auto& model = summaries.at("remote-model");
   std::string note = fmt::format("Remote model {}, answers bound by {}.", model.at("model").get<std::string>(),
@@ -309,11 +253,27 @@ std::string remote_note(const ReportSource& source) {
                     count("prompt_tokens"), count("answer_tokens"), last.at("cost").get<double>());
 }
 
+/// What data augmentation asked and kept.
+std::string augmentation_note(const ReportSource& source) {
+  const auto& summaries = source.records.front().summaries;
+  if (!summaries.contains("augment")) return "";
+  const auto& summary = summaries.at("augment");
+  const auto count = [&](const char* key) { return text::with_thousands(summary.at(key).get<long long>()); };
+  std::string note =
+      fmt::format("Data augmentation: {} {} asked, {} kept, {} without an answer that could be read", count("asked"),
+                  summary.at("kind").get<std::string>(), count("kept"), count("unanswered"));
+  if (!summary.contains("disagreed")) return note + ".";
+  return note + fmt::format(
+                    ", {} dropped because the answer changed with the order of presentation; the item shown first was "
+                    "preferred in {:.0f}% of the answers.",
+                    count("disagreed"), 100 * summary.at("first_shown_preferred").get<double>());
+}
+
 Json accounting(const ReportSource& source) {
   Json block{{"type", "table"}, {"caption", "What the language models were asked (first seed)."}};
   block["columns"] = {column("stage", false),  column("prompts"),          column("prompt tokens"),
                       column("answer tokens"), column("from the journal"), column("trimmed prompts")};
-  for (const auto& [name, summary] : source.outcomes->front().summaries.items()) {
+  for (const auto& [name, summary] : source.records.front().summaries.items()) {
     if (!summary.contains("prompts")) continue;
     const auto cell = [&, &it = summary](const char* key) {
       return text::with_thousands(it.at(key).template get<long long>());
@@ -321,22 +281,16 @@ Json accounting(const ReportSource& source) {
     block["rows"].push_back({name, cell("prompts"), cell("prompt_tokens"), cell("answer_tokens"), cell("from_journal"),
                              cell("trimmed_prompts")});
   }
-  const auto& pairs = source.outcomes->front().pairs;
   block["notes"] = Json::array();
   std::int64_t fallbacks = 0;
-  for (const auto& [name, summary] : source.outcomes->front().summaries.items()) {
+  for (const auto& [name, summary] : source.records.front().summaries.items()) {
     fallbacks += summary.value("fallbacks", std::int64_t{0});
   }
-  if (fallbacks + pairs.unanswered > 0) {
+  if (fallbacks > 0) {
     block["notes"].push_back(fmt::format(
-        "No answer that could be read: {} orders, in whose place the recommender's stands, and {} pairs, which were "
-        "left out.",
-        fallbacks, pairs.unanswered));
+        "No answer that could be read: {} times; the recommender's order or rating stands there.", fallbacks));
   }
-  block["notes"].push_back(
-      fmt::format("Data augmentation: {} pairs asked, {} kept, {} dropped because the answer changed with the order of "
-                  "presentation; the item shown first was preferred in {:.0f}% of the answers.",
-                  pairs.asked, pairs.kept, pairs.disagreed, 100 * pairs.first_shown_preferred));
+  if (const auto note = augmentation_note(source); !note.empty()) block["notes"].push_back(note);
   if (const auto note = remote_note(source); !note.empty()) block["notes"].push_back(note);
   return block;
 }
@@ -359,7 +313,7 @@ nlohmann::json report_document(const ReportSource& source) {
   document["title"] = fmt::format("Llama4Rec with {} on {}", backbone, dataset.name);
   document["subtitle"] =
       fmt::format("{} users, {} items, {} ratings; {} seed(s); {} test users", text::with_thousands(dataset.users()),
-                  text::with_thousands(dataset.items()), text::with_thousands(dataset.size()), source.outcomes->size(),
+                  text::with_thousands(dataset.items()), text::with_thousands(dataset.size()), source.records.size(),
                   source.table->users.size());
   document["badges"] = Json::array();
   if (dataset.synthetic) document["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
@@ -380,9 +334,9 @@ nlohmann::json report_document(const ReportSource& source) {
        {"blocks", {all_rows(source)}}});
   sections.push_back({{"title", "Aggregation"}, {"blocks", {weight_histogram(source), grid_table(source)}}});
   Json training = training_plots(source);
-  if (source.outcomes->front().summaries.contains("tune-augmented")) training.push_back(position_plot(source));
+  for (const Json& block : source.training_blocks) training.push_back(block);
   sections.push_back({{"title", "Training"}, {"blocks", training}});
-  sections.push_back({{"title", "Examples"}, {"blocks", {examples(source)}}});
+  sections.push_back({{"title", "Examples"}, {"blocks", {source.examples}}});
   sections.push_back({{"title", "Cost"}, {"blocks", {timings(source), accounting(source)}}});
   sections.push_back({{"title", "Reproduce"},
                       {"blocks",

@@ -1,23 +1,25 @@
 // The report of a run, as a document for the report layer.
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
-#include "pipeline/rows.h"
+#include "pipeline/run_rows.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/run_table.h"
-#include "pipeline/seed_run.h"
+#include "pipeline/seed_record.h"
 
 namespace llama4rec::pipeline {
 
-/// What a report is made from. `outcomes` and `rows` are by seed.
+/// What a report is made from. `records` and `rows` are by seed.
 struct ReportSource {
   const RunSetup* setup = nullptr;
   const RunTable* table = nullptr;
-  const std::vector<SeedOutcome>* outcomes = nullptr;
+  std::span<const SeedRecord> records;
   const RunRows* rows = nullptr;
+  nlohmann::json examples;         ///< a block of test prompts and what became of them
+  nlohmann::json training_blocks;  ///< further blocks of the section on training
   nlohmann::ordered_json manifest;
 };
 

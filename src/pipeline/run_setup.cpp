@@ -7,7 +7,9 @@
 #include "core/log.h"
 #include "data/fetch.h"
 #include "llm/embedded_llm.h"
+#include "pipeline/fit_and_evaluate.h"
 #include "pipeline/run_checkpoint.h"
+#include "recommenders/registry.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -40,17 +42,52 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
       instructions(configuration.read<prompts::InstructionOptions>()),
       pretraining_text(configuration.read<prompts::PretrainingTextOptions>()),
       fold(configuration.read<prompts::FoldOptions>()),
+      task(task_of(run.backbone)),
       direct(loaded.split(data::Task::kDirect)),
       sequential(loaded.split(data::Task::kSequential)),
       rating(loaded.split(data::Task::kRating)),
       held_out(data::held_out_union({&direct, &sequential, &rating})),
       texts(loaded.dataset),
       templates(texts, prompts.style) {
-  if (direct.test_users().empty()) {
-    throw DataError(
-        fmt::format("data set {}: no user has 3 interactions with a rating of {} or more, so there is no test item",
-                    loaded.dataset.name, loaded.positive_threshold));
+  if (split().test_users().empty()) {
+    throw DataError(fmt::format(
+        "data set {}: no user has 3 interactions{}, so there is no test item", loaded.dataset.name,
+        task == data::Task::kRating ? "" : fmt::format(" with a rating of {} or more", loaded.positive_threshold)));
   }
+  for (const auto& [name, expected] : {std::pair{instructions.direct_backbone, data::Task::kDirect},
+                                       {instructions.sequential_backbone, data::Task::kSequential},
+                                       {instructions.rating_backbone, data::Task::kRating}}) {
+    if (!name.empty() && task_of(name) != expected) {
+      throw UsageError(fmt::format("instructions.{}_backbone: {} is a recommender of another task ({})",
+                                   to_string(expected), name, to_string(task_of(name))));
+    }
+  }
+}
+
+const data::Split& RunSetup::split_of(data::Task of) const {
+  switch (of) {
+    case data::Task::kDirect:
+      return direct;
+    case data::Task::kSequential:
+      return sequential;
+    case data::Task::kRating:
+      return rating;
+  }
+  throw InternalError("unknown task");
+}
+
+config::Configuration RunSetup::options_of(const std::string& recommender) const {
+  config::Configuration result(configuration.shared_table());
+  const std::string data_name = std::filesystem::path(loaded.dataset.name).filename().string();
+  const auto profile = std::filesystem::path(run.profiles) / data_name / (recommender + ".yaml");
+  if (!run.profiles.empty() && std::filesystem::exists(profile)) result.load_yaml(profile);
+  std::vector<std::string> backbones_alone;
+  if (recommender != run.backbone) {
+    backbones_alone = recommenders::option_prefixes(recommender);
+    std::erase(backbones_alone, recommender + ".");
+  }
+  result.overlay(configuration, backbones_alone);
+  return result;
 }
 
 std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes,
@@ -61,6 +98,8 @@ std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& 
           // Decides how products and training steps are divided, and so rounding.
           fmt::format("threads={}", at::get_num_threads())};
 }
+
+data::Task task_of(const std::string& recommender) { return task_of(recommenders::info(recommender).kind); }
 
 data::LoadedData obtain_data(const config::Configuration& configuration) {
   const auto run = configuration.read<RunOptions>();

@@ -43,7 +43,8 @@ struct RunSetup {
   prompts::PretrainingTextOptions pretraining_text;
   prompts::FoldOptions fold;
 
-  data::Split direct;  ///< the task that the run evaluates
+  data::Task task;  ///< the backbone's, which the run evaluates
+  data::Split direct;
   data::Split sequential;
   data::Split rating;
   InteractionSet held_out;  ///< union over the tasks
@@ -51,10 +52,19 @@ struct RunSetup {
   prompts::Templates templates;
 
   [[nodiscard]] const Dataset& dataset() const { return loaded.dataset; }
+  [[nodiscard]] const data::Split& split_of(data::Task of) const;
+  /// Of the run's task.
+  [[nodiscard]] const data::Split& split() const { return split_of(task); }
+  /// The options for a recommender of this run: its profile (run.profiles), above it what the run sets. Of "train." and options that
+  /// several models share only the backbone gets what the run sets.
+  [[nodiscard]] config::Configuration options_of(const std::string& recommender) const;
   /// Lines for stage keys: the data set and every option with one of the prefixes, and none of `without`.
   [[nodiscard]] std::vector<std::string> dependencies(const std::vector<std::string>& prefixes,
                                                       const std::vector<std::string>& without = {}) const;
 };
+
+/// The task of a recommender.
+data::Task task_of(const std::string& recommender);
 
 /// Finds the run's data set: on this machine, else by download where allowed, else the fallback; says on the log what it took.
 data::LoadedData obtain_data(const config::Configuration& configuration);

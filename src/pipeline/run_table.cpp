@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -18,7 +19,7 @@ double deviation(const std::vector<double>& values) {
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
-TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index) {
+TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index, const TableMetrics& metrics) {
   const SeedRow& first = seeds.front().rows[index];
   TableRow row{.name = first.name, .title = first.title};
   for (const SeedRows& seed : seeds) {
@@ -27,7 +28,7 @@ TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index) {
       throw InternalError("the seeds of a run do not have the same rows and users");
     }
     const SeedRow& it = seed.rows[index];
-    row.seeds.push_back(evaluation::means(it.test));
+    row.seeds.push_back(metrics.summarise(it.test));
     if (!it.method.empty()) row.methods.push_back(it.method);
     if (it.a1 >= 0) row.a1.push_back(it.a1);
     if (it.a2 >= 0) row.a2.push_back(it.a2);
@@ -41,10 +42,10 @@ TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index) {
       }
     }
   }
-  row.mean = evaluation::means(row.per_user);
-  for (const auto& [metric, unused] : row.mean) {
+  for (const auto& [metric, unused] : row.seeds.front()) {
     std::vector<double> values;
     for (const auto& seed : row.seeds) values.push_back(seed.at(metric));
+    row.mean[metric] = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
     row.deviation[metric] = deviation(values);
   }
   return row;
@@ -57,15 +58,18 @@ const TableRow& find(const RunTable& table, const std::string& name) {
   return *row;
 }
 
-Improvement improvement(const RunTable& table, const std::string& metric, std::uint64_t seed) {
+Improvement improvement(const RunTable& table, std::size_t index, std::uint64_t seed) {
+  const std::string& metric = table.metrics.names[index];
+  const std::string& per_user = table.metrics.per_user[index];
   const TableRow& base = find(table, "base");
   const TableRow& ift = find(table, "ift");
   const TableRow& method = find(table, "llama4rec");
-  const TableRow& baseline = ift.mean.at(metric) > base.mean.at(metric) ? ift : base;
+  const TableRow& baseline = table.metrics.better(ift.mean.at(metric), base.mean.at(metric)) ? ift : base;
   Improvement result{.metric = metric, .baseline = baseline.name};
   const double before = baseline.mean.at(metric);
   if (before > 0) result.relative = (method.mean.at(metric) - before) / before;
-  result.over_users = evaluation::compare(baseline.per_user.at(metric), method.per_user.at(metric), seed);
+  if (table.metrics.lower_is_better) result.relative = -result.relative;
+  result.over_users = evaluation::compare(baseline.per_user.at(per_user), method.per_user.at(per_user), seed);
   std::vector<double> before_seeds;
   std::vector<double> after_seeds;
   for (std::size_t n = 0; n < method.seeds.size(); ++n) {
@@ -80,18 +84,14 @@ std::string p_text(double p) { return p < 0.0005 ? "<.001" : fmt::format("{:.3f}
 
 }  // namespace
 
-RunTable make_table(const std::vector<SeedRows>& seeds, const std::vector<std::int64_t>& cutoffs, std::uint64_t seed) {
+RunTable make_table(const std::vector<SeedRows>& seeds, const TableMetrics& metrics, std::uint64_t seed) {
   if (seeds.empty()) throw InternalError("a run's table needs at least one seed");
-  RunTable table{.users = seeds.front().users};
-  for (const std::int64_t k : cutoffs) {
-    table.metrics.push_back(fmt::format("H@{}", k));
-    table.metrics.push_back(fmt::format("N@{}", k));
-  }
+  RunTable table{.users = seeds.front().users, .metrics = metrics};
   for (std::size_t index = 0; index < seeds.front().rows.size(); ++index)
-    table.rows.push_back(over_seeds(seeds, index));
+    table.rows.push_back(over_seeds(seeds, index, metrics));
   std::vector<double> p_values;
-  for (const std::string& metric : table.metrics) {
-    table.improvements.push_back(improvement(table, metric, seed));
+  for (std::size_t index = 0; index < metrics.names.size(); ++index) {
+    table.improvements.push_back(improvement(table, index, seed));
     p_values.push_back(table.improvements.back().over_users.t_test_p);
   }
   const std::vector<double> adjusted = evaluation::holm(p_values);
@@ -104,8 +104,8 @@ nlohmann::ordered_json to_json(const RunTable& table) {
   document["users"] = table.users.size();
   for (const TableRow& row : table.rows) {
     nlohmann::ordered_json it{{"name", row.name}, {"title", row.title}};
-    for (const std::string& metric : table.metrics) it["metrics"][metric] = row.mean.at(metric);
-    for (const std::string& metric : table.metrics) it["deviation"][metric] = row.deviation.at(metric);
+    for (const std::string& metric : table.metrics.names) it["metrics"][metric] = row.mean.at(metric);
+    for (const std::string& metric : table.metrics.names) it["deviation"][metric] = row.deviation.at(metric);
     for (const auto& seed : row.seeds) it["seeds"].push_back(seed);
     if (!row.methods.empty()) it["method"] = row.methods;
     if (!row.a1.empty()) it["a1"] = row.a1;
@@ -138,11 +138,11 @@ std::string to_text(const RunTable& table, bool controls) {
     if (shown(row)) width = std::max(width, row.title.size());
   }
   std::string text = fmt::format("{:<{}}", "", width);
-  for (const std::string& metric : table.metrics) text += fmt::format("  {:>8}", metric);
+  for (const std::string& metric : table.metrics.names) text += fmt::format("  {:>8}", metric);
   text += "\n";
   const auto line = [&](const TableRow& row) {
     text += fmt::format("{:<{}}", row.title, width);
-    for (const std::string& metric : table.metrics) text += fmt::format("  {:>8.4f}", row.mean.at(metric));
+    for (const std::string& metric : table.metrics.names) text += fmt::format("  {:>8.4f}", row.mean.at(metric));
     text += "\n";
   };
   const auto summary = [&](const std::string& title, const auto& value) {

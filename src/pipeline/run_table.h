@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "evaluation/significance.h"
-#include "pipeline/rows.h"
+#include "pipeline/run_rows.h"
+#include "pipeline/table_metrics.h"
 
 namespace llama4rec::pipeline {
 
@@ -17,7 +18,7 @@ namespace llama4rec::pipeline {
 struct TableRow {
   std::string name;
   std::string title;
-  std::map<std::string, double> mean;                ///< by metric, over users and seeds
+  std::map<std::string, double> mean;                ///< by metric, over the seeds' values
   std::map<std::string, double> deviation;           ///< of the seeds' means (n - 1); 0 with one seed
   std::vector<std::map<std::string, double>> seeds;  ///< each seed's means
   std::vector<std::string> methods;                  ///< by seed; empty where the row has none
@@ -31,22 +32,24 @@ struct TableRow {
 /// Llama4Rec against the better of Base and IFT, metric by metric.
 struct Improvement {
   std::string metric;
-  std::string baseline;                     ///< "base" or "ift": the better one
-  double relative = 0;                      ///< (llama4rec - baseline) / baseline; 0 where the baseline is 0
-  evaluation::PairedComparison over_users;  ///< each user's value averaged over the seeds, then paired
-  double over_seeds_p = 1;                  ///< paired t-test over the seeds' means; 1 with fewer than two seeds
-  double holm_p = 1;                        ///< over_users.t_test_p after Holm within this table
+  std::string baseline;  ///< "base" or "ift": the better one
+  double relative =
+      0;  ///< (llama4rec - baseline) / baseline, with the sign turned where lower is better; 0 where the baseline is 0
+  evaluation::PairedComparison
+      over_users;           ///< each user's value averaged over the seeds, then paired; of RMSE the squared error
+  double over_seeds_p = 1;  ///< paired t-test over the seeds' means; 1 with fewer than two seeds
+  double holm_p = 1;        ///< over_users.t_test_p after Holm within this table
 };
 
 struct RunTable {
   std::vector<UserIndex> users;
-  std::vector<std::string> metrics;  ///< in the order of the table: H@3, N@3, H@5, N@5, ...
+  TableMetrics metrics;
   std::vector<TableRow> rows;
   std::vector<Improvement> improvements;  ///< by metric
 };
 
 /// Averages each user's values over the seeds and compares. All seeds have the same users and rows.
-RunTable make_table(const std::vector<SeedRows>& seeds, const std::vector<std::int64_t>& cutoffs, std::uint64_t seed);
+RunTable make_table(const std::vector<SeedRows>& seeds, const TableMetrics& metrics, std::uint64_t seed);
 
 /// The table as JSON: `rows` and `improvements`.
 nlohmann::ordered_json to_json(const RunTable& table);

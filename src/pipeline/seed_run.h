@@ -1,5 +1,5 @@
-// The whole method for one seed: fit, fold, pre-train, tune, augment, refit, rank. What it decides on validation and what it
-// measures on test comes after it (rows.h).
+// The whole method for one seed of a top-k task: fit, fold, pre-train, tune, augment, refit, rank. What it decides on validation and what
+// it measures on test comes after it (rows.h).
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "augmentation/preference_pairs.h"
 #include "pipeline/language_model_ranking.h"
 #include "pipeline/run_setup.h"
+#include "pipeline/seed_record.h"
 #include "pipeline/stage_store.h"
 
 namespace llama4rec::pipeline {
@@ -29,27 +29,14 @@ struct BackboneRanking {
   PhaseRanking test;
 };
 
-/// An answered listwise prompt, for the report.
-struct PromptExample {
-  UserIndex user = 0;
-  std::string prompt;
-  std::string answer;
-};
-
 /// What one seed's stages produced.
-struct SeedOutcome {
-  std::uint64_t seed = 0;
+struct SeedOutcome : SeedRecord {
   BackboneRanking base;   ///< Base's candidates; language_model = the plainly tuned model (IFT)
   BackboneRanking refit;  ///< the refit backbone's candidates; language_model = the model tuned on augmented prompts
   /// Base's candidates; language_model = the model tuned on augmented prompts, hints and similar users from Base: prompt
   /// augmentation without data augmentation. Empty without run.controls.
   BackboneRanking base_augmented;
-  std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other pairs, by name
-  augmentation::PairAccount pairs;
-  std::vector<PromptExample> examples;
-  nlohmann::ordered_json summaries = nlohmann::ordered_json::object();  ///< by stage
-  std::vector<StageStore::Timing> timings;
-  double seconds = 0;  ///< of all stages, when they were done
+  std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other augmentations, by name
 };
 
 /// Runs or resumes one seed. Everything it keeps lies under `store`.

@@ -11,11 +11,28 @@ namespace llama4rec::prompts {
 
 void InstructionOptions::declare(config::OptionVisitor& visit) {
   visit.option("instructions.ranking_per_user", ranking_per_user, config::between(0, 1000),
-               "Listwise ranking instructions per user, at most.", "IV-A3");
+               "Listwise ranking instructions per user, at most; direct and sequential recommendation in turns.",
+               "IV-A3");
   visit.option("instructions.rating_per_user", rating_per_user, config::between(0, 1000),
                "Rating instructions per user, at most.", "IV-A3");
   visit.option("instructions.pairs_per_user", pairs_per_user, config::between(0, 1000),
                "Instructions that order two items, per user, at most.", "III-B1");
+  visit.option("instructions.choices_per_user", choices_per_user, config::between(0, 1000),
+               "Instructions that pick the likeliest of random items, per user, at most.", "III-B2");
+  visit.option("instructions.choice_candidates", choice_candidates, config::between(2, 1000),
+               "Items of such an instruction, the held-back one among them.");
+  visit.option(
+      "instructions.direct_backbone", direct_backbone, config::anything(),
+      "Recommender behind the candidates, hints and similar users of direct recommendation's instructions; empty: "
+      "none. The language models are the same for every backbone of a data set.",
+      "III-C");
+  visit.option("instructions.sequential_backbone", sequential_backbone, config::anything(),
+               "The same for sequential recommendation.", "III-C");
+  visit.option(
+      "instructions.rating_backbone", rating_backbone, config::anything(),
+      "Conventional model behind the predicted ratings and similar users of rating instructions, also where a top-k "
+      "run asks for ratings.",
+      "III-C2");
   visit.option(
       "instructions.continuation", continuation, config::anything(),
       "Also ask for what a user likes next, without candidates: one instruction per user with all held-back items.");
@@ -37,6 +54,8 @@ std::string to_string(InstructionKind kind) {
       return "continuation";
     case InstructionKind::kPair:
       return "pair";
+    case InstructionKind::kChoice:
+      return "choice";
     case InstructionKind::kRating:
       return "rating";
   }

@@ -18,13 +18,18 @@ struct InstructionOptions {
   std::int64_t ranking_per_user = 2;
   std::int64_t rating_per_user = 2;
   std::int64_t pairs_per_user = 1;
+  std::int64_t choices_per_user = 1;
+  std::int64_t choice_candidates = 10;
   bool continuation = true;
   double injection_rate = 1.0;
   std::string answer_loss = "positives";
+  std::string direct_backbone = "lightgcn";
+  std::string sequential_backbone = "sasrec";
+  std::string rating_backbone = "deepfm";
   void declare(config::OptionVisitor& visit);
 };
 
-enum class InstructionKind { kRanking, kContinuation, kPair, kRating };
+enum class InstructionKind { kRanking, kContinuation, kPair, kChoice, kRating };
 std::string to_string(InstructionKind kind);
 
 /// One instruction, worded.

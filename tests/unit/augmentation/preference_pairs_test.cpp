@@ -39,7 +39,7 @@ class RuleModel : public LanguageModel {
 
 class PreferencePairs : public ::testing::Test {
  protected:
-  std::vector<PairUser> users() const {
+  std::vector<AugmentedUser> users() const {
     return {{.question = {.user = 0, .history = {0, 1}}, .upper = {2, 3, 4}, .interacted = {0, 1}},
             {.question = {.user = 1, .history = {5}}, .upper = {4}, .interacted = {5}}};
   }

@@ -97,6 +97,24 @@ TEST(ConfigurationTest, LaterLayersWinAndRememberTheirOrigin) {
   EXPECT_EQ(configuration.find("train.loss"), nullptr);
 }
 
+TEST(ConfigurationTest, AnOverlayTakesWhatIsSetAndLeavesOutPrefixes) {
+  Configuration below(table());
+  below.set("train.epochs=3");
+  below.set("seed=5");
+  Configuration above(table());
+  above.set("train.epochs=7");
+  above.set("train.loss=bce");
+  above.set("data.source.title=x");
+  Configuration whole = below;
+  whole.overlay(above);
+  EXPECT_EQ(whole.read<TrainOptions>().epochs, 7);
+  EXPECT_EQ(whole.read<TrainOptions>().loss, "bce");
+  EXPECT_EQ(whole.read<DataOptions>().seed, 5) << "defaults of the upper one do not count";
+  below.overlay(above, {"train."});
+  EXPECT_EQ(below.read<TrainOptions>().epochs, 3);
+  EXPECT_EQ(below.read<DataOptions>().title, "x");
+}
+
 TEST(ConfigurationTest, AListCanBeSetInBothNotations) {
   Configuration configuration(table());
   configuration.set("train.weights=0.1, 0.2");

@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include <llama4rec/recommender.h>
+
 #include "aggregation/aggregation_options.h"
 #include "llm/embedded_llm.h"
 #include "pipeline/run_setup.h"
+#include "recommenders/registry.h"
 #include "support/tiny_dataset.h"
 
 namespace llama4rec::pipeline::testing {
@@ -29,6 +32,7 @@ inline std::unique_ptr<RunSetup> tiny_setup(Dataset dataset, const std::vector<s
   table->add<llm::EngineOptions>();
   table->add<llm::PretrainingOptions>();
   table->add<llm::TuningOptions>();
+  recommenders::add_options(*table);
   config::Configuration configuration(table);
   for (const std::string& assignment : assignments) configuration.set(assignment);
   data::LoadedData loaded{.dataset = std::move(dataset), .positive_threshold = 4, .explicit_parts = std::move(parts)};
