@@ -20,6 +20,7 @@ tuning: {epochs: 2}
 prompts: {history_length: 10, candidates: 5}
 evaluation: {cutoffs: [3, 5]}
 augmentation: {pairs_per_user: 1}
+instructions: {sequential_backbone: "", rating_backbone: als}
 YAML
 
 started=$(date +%s%N)

@@ -38,7 +38,7 @@ make_checkpoint() { # DIR SEED CONTEXT
 }
 method() { # the quick profile with the smallest sizes, and more options
   "$program" run "$quick" --set data.name=sample --set run.directory=runs --set run.controls=false --set train.epochs=5 \
-    --set tuning.epochs=1 --set instructions.rating_per_user=0 --set instructions.pairs_per_user=0 \
+    --set tuning.epochs=1 --set instructions.rating_per_user=0 --set instructions.pairs_per_user=0 --set instructions.choices_per_user=0 \
     --set instructions.continuation=false --set instructions.minimum_history=40 --set prompts.history_length=3 \
     --set prompts.similar_history_length=3 --set prompts.candidates=5 \
     --set evaluation.cutoffs=3,5 --set augmentation.pairs_per_user=1 --set llm.kind=checkpoint "$@"

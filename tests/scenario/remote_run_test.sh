@@ -27,6 +27,7 @@ train: {epochs: 5, learning_rate: 0.01}
 prompts: {history_length: 5, candidates: 5}
 evaluation: {cutoffs: [3, 5]}
 augmentation: {pairs_per_user: 1}
+instructions: {sequential_backbone: "", rating_backbone: als}
 llm: {kind: remote, remote_model: tiny, retries: 0}
 YAML
 seq 200 | sed 's/^/The user liked: Movie /' >text.txt

@@ -37,6 +37,7 @@ tuning: {epochs: 1}
 prompts: {history_length: 10, candidates: 5}
 evaluation: {cutoffs: [3, 5]}
 augmentation: {pairs_per_user: 1}
+instructions: {sequential_backbone: "", rating_backbone: als}
 YAML
 
 "$program" run tiny.yaml --json --seed 3 >a.json 2>a.log
@@ -75,7 +76,7 @@ ok "instructions are kept in Alpaca's form" python3 -c "
 import glob, json
 lines = [json.loads(l) for f in glob.glob('runs/stages/tune-augmented-*/instructions.jsonl') for l in open(f)]
 assert len(lines) > 100 and all(set(l) == {'instruction', 'input', 'output', 'meta'} for l in lines)
-assert {l['meta']['kind'] for l in lines} == {'ranking', 'pair', 'continuation', 'rating'}
+assert {l['meta']['kind'] for l in lines} == {'ranking', 'pair', 'choice', 'continuation', 'rating'}
 "
 
 "$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
@@ -89,7 +90,7 @@ rm -rf runs
 "$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
 ok "the same seed gives the same numbers from scratch" python3 -c "$same"
 
-printf 'x' >>"$(ls -d runs/stages/augment-*)/pairs.json"
+printf 'x' >>"$(ls -d runs/stages/augment-*)/augmentation.json"
 "$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
 ok "a damaged stage is noticed" grep -q 'is damaged' b.log
 ok "and done anew with the same result" python3 -c "$same"

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# `run` with a sequential backbone and with a rating predictor, on the synthetic sample with the smallest sizes.
+# Usage: run_tasks_test.sh LLAMA4REC
+set -euo pipefail
+
+program=$(realpath "$1")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+failures=0
+
+ok() { # WHAT COMMAND...
+  local what=$1
+  shift
+  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
+}
+
+cat >tiny.yaml <<'YAML'
+data: {name: sample}
+run: {directory: runs, profile: tiny, second_backbone: ""}
+train: {epochs: 3, learning_rate: 0.01, embedding: 16}
+sequence: {length: 20, layers: 1, heads: 1}
+llm: {hidden: 32, intermediate: 64, layers: 1, heads: 2, key_value_heads: 2, vocabulary: 1200, context: 512}
+pretraining: {epochs: 1, rating_share: 0.1}
+tuning: {epochs: 1}
+prompts: {history_length: 10, candidates: 5}
+evaluation: {cutoffs: [3, 5]}
+YAML
+
+# A backbone that also stands behind the instructions is trained with the run's options.
+"$program" run tiny.yaml --json --seed 3 --set run.backbone=sasrec --set instructions.direct_backbone= \
+  --set instructions.rating_backbone=als >sequential.json 2>sequential.log
+ok "a sequential run has its rows and its controls" python3 -c "
+import json
+d = json.load(open('sequential.json'))
+assert d['task'] == 'sequential' and d['backbone'] == 'sasrec', d
+rows = {r['name']: r for r in d['rows']}
+assert {'base', 'ift', 'llama4rec', 'refit: random insertions', 'refit: popularity insertions',
+        'fusion: item transitions'} <= set(rows), list(rows)
+assert rows['llama4rec']['metrics']['H@5'] <= rows['oracle']['metrics']['H@5'] + 1e-12
+"
+ok "each insertion is an item of the data set that the user has not in training, before the last training item" python3 -c "
+import csv, glob, json
+answers = json.load(open(glob.glob('runs/stages/augment-*/augmentation.json')[0]))['insertions']
+done = json.load(open(glob.glob('runs/stages/augment-*/done.json')[0]))
+assert len(answers) == done['summary']['kept'] > 100, done['summary']
+assert len({user for user, item, place in answers}) == len(answers), 'one per user'
+assert all(place >= 0 for user, item, place in answers)
+"
+ok "the report tells what was asked" grep -q 'insertions asked' "$(python3 -c "import json; print(json.load(open('sequential.json'))['report'])")"
+
+"$program" run tiny.yaml --json --seed 3 --set run.backbone=deepfm --set instructions.direct_backbone= \
+  --set instructions.sequential_backbone= >rating.json 2>rating.log
+ok "a rating run has errors, where lower is better" python3 -c "
+import json
+d = json.load(open('rating.json'))
+rows = {r['name']: r for r in d['rows']}
+assert d['task'] == 'rating' and list(rows['base']['metrics']) == ['RMSE', 'MAE'], d
+assert {'base', 'ift', 'llama4rec', 'fusion: recency correction', 'alone: second backbone'} <= set(rows), list(rows)
+for row in rows.values():
+    assert 0 < row['metrics']['MAE'] <= row['metrics']['RMSE'] < 4, row
+base, ift, method = (rows[n]['metrics']['RMSE'] for n in ('base', 'ift', 'llama4rec'))
+better = min(base, ift)
+assert abs(d['improvement']['RMSE'] - (better - method) / better) < 1e-9
+assert rows['llama4rec']['method'][0] in ('expected', 'likeliest')
+"
+ok "the table can be made again from the stored per-user values" python3 -c "
+import csv, json, math
+d = json.load(open('rating.json'))
+squares = {}
+for line in csv.DictReader(open(d['folder'] + '/per_user.tsv'), delimiter='\t'):
+    squares.setdefault(line['row'], []).append(float(line['squared_error']))
+for row in d['rows']:
+    values = squares[row['name']]
+    assert abs(math.sqrt(sum(values) / len(values)) - row['metrics']['RMSE']) < 1e-4, row['name']
+"
+# The profile gives DeepFM the options that the run before gave it as its backbone.
+name=$(python3 -c "import json; print(json.load(open('rating.json'))['data'])")
+mkdir -p "profiles/$name"
+printf 'train: {epochs: 3, learning_rate: 0.01, embedding: 16}\n' >"profiles/$name/deepfm.yaml"
+"$program" run tiny.yaml --json --seed 3 --set run.profiles=profiles --set run.backbone=als --set instructions.direct_backbone= \
+  --set instructions.sequential_backbone= --set instructions.rating_backbone=deepfm >other.json 2>other.log
+ok "another backbone of the task has the same language models" bash -c "! grep -E ' (pretrain|tune-[a-z]*): [0-9]' other.log"
+
+[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
