@@ -6,6 +6,8 @@
 
 #include "apps/commands.h"
 #include "pipeline/baselines.h"
+#include "pipeline/method_experiments.h"
+#include "tensor/torch.h"
 
 namespace llama4rec::apps {
 namespace {
@@ -61,12 +63,47 @@ void add_baselines(CLI::App& group, Context& context) {
   });
 }
 
+void add_method(CLI::App& group, Context& context, const pipeline::MethodExperiment& experiment) {
+  struct Arguments {
+    pipeline::MethodPlan plan;
+    std::string configuration;
+    std::string directory = "runs/experiments/method";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = group.add_subcommand(experiment.name, experiment.description);
+  command->add_option("--datasets", arguments->plan.datasets, "Names or folders, separated by commas")->delimiter(',');
+  command->add_option("--models", arguments->plan.models, "Backbones, separated by commas")->delimiter(',');
+  command->add_option("--repeats", arguments->plan.repeats, "Seeds, from --seed on")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  command
+      ->add_option("--scale", arguments->plan.scale,
+                   "small: the language model made on the spot; paper: the paper's sizes")
+      ->check(CLI::IsMember({"small", "paper"}));
+  command->add_option("--config", arguments->configuration, "A YAML file to overlay")->type_name("FILE");
+  command->add_option("--output", arguments->directory, "Where stages, runs and tables are kept")->type_name("DIR");
+  command->callback([&context, &experiment, arguments] {
+    const auto configuration = context.load_configuration(arguments->configuration);
+    const auto runtime = configuration.read<RuntimeOptions>();
+    auto& plan = arguments->plan;
+    plan.directory = arguments->directory;
+    plan.seed = static_cast<std::uint64_t>(runtime.seed);
+    const auto document = pipeline::run_method_experiment(experiment, plan, configuration,
+                                                          tensor::parse_device(runtime.device), context.command_line);
+    if (context.json) {
+      Context::print_json(document);
+    } else {
+      std::cout << pipeline::method_markdown(document);
+    }
+  });
+}
+
 }  // namespace
 
 void add_experiment_command(CLI::App& program, Context& context) {
   auto* command = program.add_subcommand("experiment", "Tables over data sets, models and seeds, resumable");
   command->require_subcommand(1);
   add_baselines(*command, context);
+  for (const auto& experiment : pipeline::method_experiments()) add_method(*command, context, experiment);
 }
 
 }  // namespace llama4rec::apps

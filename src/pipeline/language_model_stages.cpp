@@ -191,6 +191,7 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     prompts::InstructionWriter writer(case_writer, setup.texts, setup.instructions);
     std::vector<prompts::Instruction> instructions = write_instructions(cases, augmented, writer);
     const std::int64_t repeated = prompts::drop_repeated(instructions);
+    prompts::draw_instructions(instructions, setup.instructions.most, seed);
     if (instructions.empty()) {
       throw DataError("no instruction can be made from this data set: no user has enough interactions");
     }

@@ -256,9 +256,9 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   if (outcomes.empty()) throw InternalError("a run's table needs at least one seed");
   if (setup.evaluation.warm_only()) {
     for (SeedOutcome& outcome : outcomes) {
-      for (PhaseRanking* phase :
-           {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation, &outcome.refit.test,
-            &outcome.base_augmented.validation, &outcome.base_augmented.test}) {
+      for (PhaseRanking* phase : {&outcome.base.validation, &outcome.base.test, &outcome.refit.validation,
+                                  &outcome.refit.test, &outcome.base_augmented.validation, &outcome.base_augmented.test,
+                                  &outcome.refit_plain.validation, &outcome.refit_plain.test}) {
         keep_warm(*phase);
       }
       for (auto& [name, phase] : outcome.refit_controls) keep_warm(phase);
@@ -290,6 +290,11 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
     const std::vector<Fusion> prompts_only = make.choose_each(kBaseAugmented);
     make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base",
                     RowMaker::best_of(prompts_only));
+  }
+  if (!outcomes.front().refit_plain.test.users.empty()) {
+    const std::vector<Fusion> data_only = make.choose_each(&SeedOutcome::refit_plain);
+    make.add_fusion("data augmentation", "Data augmentation alone: refit fused, plain prompts",
+                    RowMaker::best_of(data_only));
   }
   for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
     make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(kRefit, by_control(name), ""));

@@ -80,6 +80,15 @@ Json stage_seconds(const std::vector<SeedRecord>& records) {
   return result;
 }
 
+/// The choosing metric on validation by a1 and a2.
+Json grid(const aggregation::WeightChoice& choice) {
+  Json result{{"metric", choice.metric}, {"cells", Json::array()}};
+  for (const auto& cell : choice.cells) {
+    result["cells"].push_back({{"a1", cell.a1}, {"a2", cell.a2}, {"value", cell.value}});
+  }
+  return result;
+}
+
 /// What a top-k run's table could not hold.
 void check_top_k(const RunSetup& setup) {
   if (!setup.evaluation.textbook()) {
@@ -133,6 +142,7 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   document["protocol"] = setup.evaluation.protocol;
   document["seeds"] = description["seeds"];
   document.update(to_json(result.table));
+  document["grid"] = grid(task.rows.choice);
   document["seconds"] = seconds;
   document["stage_seconds"] = stage_seconds(task.records);
   document["folder"] = result.folder.string();

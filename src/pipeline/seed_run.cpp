@@ -43,6 +43,7 @@ class SeedStages {
     outcome.refit = rank_backbone("rank-augmented", refit_, true, outcome);
     if (setup_.run.controls) {
       outcome.base_augmented = rank_backbone("rank-augmented-base", base_, true, outcome);
+      outcome.refit_plain = rank_backbone("rank-plain-refit", refit_, false, outcome);
     }
     for (const auto& [name, fitted] : refit_controls_) {
       const PhaseCases cases = phase_cases(setup_, context_.guard(), Phase::kTest, {.backbone = fitted.model.get()});

@@ -36,6 +36,9 @@ struct SeedOutcome : SeedRecord {
   /// Base's candidates; language_model = the model tuned on augmented prompts, hints and similar users from Base: prompt
   /// augmentation without data augmentation. Empty without run.controls.
   BackboneRanking base_augmented;
+  /// The refit backbone's candidates; language_model = the plainly tuned model: data augmentation without prompt augmentation.
+  /// Empty without run.controls.
+  BackboneRanking refit_plain;
   std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other augmentations, by name
 };
 

@@ -1,10 +1,13 @@
 #include "prompts/instructions.h"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
+#include "core/random.h"
 #include "core/text.h"
 
 namespace llama4rec::prompts {
@@ -130,6 +133,20 @@ Instruction InstructionWriter::rating(const RatingCase& source, bool augmented) 
   result.learned = 1;
   result.end = true;
   return result;
+}
+
+void draw_instructions(std::vector<Instruction>& instructions, std::int64_t most, std::uint64_t seed) {
+  if (most <= 0 || most >= static_cast<std::int64_t>(instructions.size())) return;
+  std::vector<std::size_t> places(instructions.size());
+  std::iota(places.begin(), places.end(), 0);
+  RandomStream random(seed, "instructions.draw");
+  random.shuffle(std::span(places));
+  places.resize(static_cast<std::size_t>(most));
+  std::sort(places.begin(), places.end());
+  std::vector<Instruction> kept;
+  kept.reserve(places.size());
+  for (const std::size_t place : places) kept.push_back(std::move(instructions[place]));
+  instructions = std::move(kept);
 }
 
 std::int64_t drop_repeated(std::vector<Instruction>& instructions) {

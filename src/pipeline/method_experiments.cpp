@@ -1,0 +1,184 @@
+#include "pipeline/method_experiments.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
+#include "core/atomic_file.h"
+#include "core/log.h"
+#include "core/text.h"
+#include "pipeline/run.h"
+#include "recommenders/registry.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::vector<std::string> kMainRows{"base", "ift", "llama4rec"};
+
+/// Options of the paper's sizes (section IV-A5), for a checkpoint of LLaMA-2.
+const std::vector<std::string> kPaperScale{
+    "instructions.most=25000", "tuning.epochs=3",  "tuning.learning_rate=2e-5",
+    "tuning.warmup_steps=50",  "llm.context=2048",
+};
+
+std::vector<MethodExperiment> make_experiments() {
+  const std::vector<std::string> all{"ml-100k", "ml-1m", "book-crossing"};
+  const std::vector<ExperimentVariant> one{{.label = "", .assignments = {}}};
+  return {
+      {.name = "table2",
+       .description = "Table II: direct recommendation",
+       .datasets = all,
+       .models = {"mf", "lightgcn", "mixgcf", "sgl"},
+       .variants = one,
+       .rows = kMainRows},
+      {.name = "table4",
+       .description = "Table IV: sequential recommendation",
+       .datasets = all,
+       .models = {"sasrec", "bert4rec", "cl4srec"},
+       .variants = one,
+       .rows = kMainRows},
+      {.name = "table5",
+       .description = "Table V: rating prediction",
+       .datasets = all,
+       .models = {"deepfm", "nfm", "dcn", "afm", "xdeepfm", "autoint"},
+       .variants = one,
+       .rows = kMainRows},
+      {.name = "table6",
+       .description = "Table VI: without data augmentation, prompt augmentation, adaptive aggregation",
+       .datasets = {"ml-1m", "book-crossing"},
+       .models = {"lightgcn"},
+       .variants = one,
+       .rows = {"base", "ift", "prompt augmentation", "data augmentation", "uniform", "llama4rec"}},
+      {.name = "figure4",
+       .description = "Figure 4: the weights a1 and a2",
+       .datasets = {"ml-1m"},
+       .models = {"lightgcn"},
+       .variants = one,
+       .rows = kMainRows,
+       .grid = true},
+      {.name = "figure5",
+       .description = "Figure 5: sizes of the language model",
+       .datasets = {"book-crossing"},
+       .models = {"mf", "lightgcn", "sasrec"},
+       .variants = {{"0.2 million", {"llm.hidden=64", "llm.intermediate=176", "llm.layers=2"}},
+                    {"0.6 million", {}},
+                    {"2 million", {"llm.hidden=160", "llm.intermediate=432", "llm.layers=4"}}},
+       .rows = kMainRows},
+      {.name = "figure6",
+       .description = "Figure 6: the number of instructions",
+       .datasets = {"ml-100k"},
+       .models = {"mf", "lightgcn", "sasrec"},
+       .variants = {{"500 instructions", {"instructions.most=500"}},
+                    {"2,500 instructions", {"instructions.most=2500"}},
+                    {"all instructions", {}}},
+       .rows = kMainRows},
+      {.name = "controls",
+       .description = "Every row of every backbone, with the controls",
+       .datasets = {"ml-100k"},
+       .models = {"mf", "lightgcn", "mixgcf", "sgl", "sasrec", "bert4rec", "cl4srec", "deepfm", "nfm", "dcn", "afm",
+                  "xdeepfm", "autoint"},
+       .variants = one,
+       .rows = {}},
+  };
+}
+
+/// One run's options.
+config::Configuration run_configuration(const MethodPlan& plan, const config::Configuration& configuration,
+                                        const ExperimentVariant& variant, const std::string& dataset,
+                                        const std::string& model) {
+  config::Configuration result(configuration.shared_table());
+  const auto set = [&](const std::string& assignment) { result.set(assignment); };
+  set("run.profile=" + plan.scale);
+  if (plan.scale == "paper") std::for_each(kPaperScale.begin(), kPaperScale.end(), set);
+  std::for_each(variant.assignments.begin(), variant.assignments.end(), set);
+  result.overlay(configuration);  // what the user set stands above
+  set("data.name=" + dataset);
+  set("run.backbone=" + model);
+  set("run.directory=" + plan.directory.string());
+  set("run.repeats=" + std::to_string(plan.repeats));
+  if (const auto run = configuration.read<RunOptions>(); run.second_backbone == model)
+    set("run.second_backbone=lightgcn");
+  return result;
+}
+
+/// The rows that an experiment shows, with their tests.
+Json shown(const MethodExperiment& experiment, const Json& run, const std::string& variant) {
+  Json result{{"dataset", run.at("data")}, {"synthetic", run.at("synthetic")}, {"variant", variant},
+              {"task", run.at("task")},    {"backbone", run.at("backbone")},   {"users", run.at("users")},
+              {"seeds", run.at("seeds")},  {"seconds", run.at("seconds")},     {"report", run.at("report")}};
+  result["title"] = recommenders::info(run.at("backbone").get<std::string>()).title;
+  const auto add = [&](const Json& row) {
+    result["rows"].push_back({{"name", row.at("name")},
+                              {"title", row.at("title")},
+                              {"metrics", row.at("metrics")},
+                              {"deviation", row.at("deviation")}});
+  };
+  for (const std::string& name : experiment.rows) {
+    for (const Json& row : run.at("rows")) {
+      if (row.at("name") == name) add(row);
+    }
+  }
+  if (experiment.rows.empty()) {
+    for (const Json& row : run.at("rows")) add(row);
+  }
+  result["improvement"] = run.at("improvement");
+  result["tests"] = run.at("tests");
+  if (experiment.grid) result["grid"] = run.at("grid");
+  return result;
+}
+
+}  // namespace
+
+const std::vector<MethodExperiment>& method_experiments() {
+  static const std::vector<MethodExperiment> experiments = make_experiments();
+  return experiments;
+}
+
+const MethodExperiment& method_experiment(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& it : method_experiments()) {
+    if (it.name == name) return it;
+    names.push_back(it.name);
+  }
+  throw UsageError(fmt::format("unknown experiment \"{}\", expected one of {}", name, text::join(names, ", ")));
+}
+
+Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan& plan,
+                           const config::Configuration& configuration, torch::Device device,
+                           const std::string& command_line) {
+  const auto& datasets = plan.datasets.empty() ? experiment.datasets : plan.datasets;
+  const auto& models = plan.models.empty() ? experiment.models : plan.models;
+  for (const std::string& model : models) (void)recommenders::info(model);  // names what is wrong before hours of work
+  if (plan.scale == "paper" && configuration.read<RunOptions>().llm_kind == "embedded") {
+    throw UsageError("--scale paper is for a checkpoint or a remote model: set llm.kind");
+  }
+  Json document{{"experiment", experiment.name},
+                {"description", experiment.description},
+                {"command", command_line},
+                {"scale", plan.scale},
+                {"runs", Json::array()}};
+  const std::size_t count = datasets.size() * experiment.variants.size() * models.size();
+  std::size_t number = 0;
+  for (const std::string& dataset : datasets) {
+    for (const ExperimentVariant& variant : experiment.variants) {
+      for (const std::string& model : models) {
+        log::info("{}: {} on {}{} (run {} of {})", experiment.name, model, dataset,
+                  variant.label.empty() ? "" : ", " + variant.label, ++number, count);
+        const config::Configuration options = run_configuration(plan, configuration, variant, dataset, model);
+        const RunSetup setup(options, obtain_data(options), device);
+        const RunResult run = run_method(setup, plan.seed, command_line);
+        document["runs"].push_back(shown(experiment, run.document, variant.label));
+        // Written after each run, so that what is there can be read while the rest is made.
+        write_file_atomically(plan.directory / (experiment.name + ".json"), document.dump(2) + "\n");
+        write_file_atomically(plan.directory / (experiment.name + ".md"), method_markdown(document));
+        write_file_atomically(plan.directory / (experiment.name + ".csv"), method_csv(document));
+      }
+    }
+  }
+  return document;
+}
+
+}  // namespace llama4rec::pipeline

@@ -1,0 +1,117 @@
+// The documents of the experiments on whole runs as Markdown and CSV.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pipeline/method_experiments.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string number(double value) {
+  const std::string text = fmt::format("{:.4f}", value);
+  return text.starts_with("0.") ? text.substr(1) : text;
+}
+
+std::string row_of(const std::vector<std::string>& cells) {
+  std::string line = "|";
+  for (const std::string& cell : cells) line += " " + cell + " |";
+  return line + "\n";
+}
+
+/// One star as in the paper: p of at most 0.05 over users; a dagger when it survives Holm within the run.
+std::string mark(const Json& run, const std::string& metric) {
+  const Json& test = run.at("tests").at(metric);
+  if (run.at("improvement").at(metric).get<double>() <= 0 || test.at("t_test_p").get<double>() > 0.05) return "";
+  return test.at("holm_p").get<double>() <= 0.05 ? "\\*†" : "\\*";
+}
+
+std::string table_of(const Json& run) {
+  std::vector<std::string> metrics;
+  for (const auto& [metric, unused] : run.at("rows").front().at("metrics").items()) metrics.push_back(metric);
+  std::vector<std::string> head{run.at("title").get<std::string>()};
+  head.insert(head.end(), metrics.begin(), metrics.end());
+  std::string text = row_of(head) + row_of(std::vector<std::string>(head.size(), "---"));
+  for (const Json& row : run.at("rows")) {
+    std::vector<std::string> cells{row.at("title").get<std::string>()};
+    for (const std::string& metric : metrics) {
+      const double deviation = row.at("deviation").at(metric).get<double>();
+      cells.push_back(number(row.at("metrics").at(metric).get<double>()) +
+                      (deviation > 0 ? " ±" + number(deviation) : "") +
+                      (row.at("name") == "llama4rec" ? mark(run, metric) : ""));
+    }
+    text += row_of(cells);
+  }
+  std::vector<std::string> improvement{"improvement over the better of Base and IFT"};
+  std::vector<std::string> p_values{"p, t-test over users"};
+  for (const std::string& metric : metrics) {
+    improvement.push_back(fmt::format("{:+.2f}%", 100 * run.at("improvement").at(metric).get<double>()));
+    p_values.push_back(fmt::format("{:.3f}", run.at("tests").at(metric).at("t_test_p").get<double>()));
+  }
+  return text + row_of(improvement) + row_of(p_values);
+}
+
+std::string grid_of(const Json& grid) {
+  std::vector<std::string> columns{"a1 \\ a2"};
+  std::string rows;
+  std::vector<std::string> cells;
+  bool first = true;
+  for (const Json& cell : grid.at("cells")) {
+    const auto a1 = fmt::format("{}", cell.at("a1").get<double>());
+    const auto a2 = fmt::format("{}", cell.at("a2").get<double>());
+    if (cells.empty() || cells.front() != a1) {
+      if (!cells.empty()) {
+        rows += row_of(cells);
+        first = false;
+      }
+      cells = {a1};
+    }
+    if (first) columns.push_back(a2);
+    cells.push_back(number(cell.at("value").get<double>()));
+  }
+  rows += row_of(cells);
+  return fmt::format("\n{} on validation:\n\n", grid.at("metric").get<std::string>()) + row_of(columns) +
+         row_of(std::vector<std::string>(columns.size(), "---")) + rows;
+}
+
+}  // namespace
+
+std::string method_markdown(const Json& document) {
+  std::string text = fmt::format(
+      "# {}\n\n    {}\n\nScale: {}. Mean over the seeds, ± standard deviation. * p ≤ 0.05, † also after "
+      "Holm over the metrics of a run.\n",
+      document.at("description").get<std::string>(), document.at("command").get<std::string>(),
+      document.at("scale").get<std::string>());
+  std::string heading;
+  for (const Json& run : document.at("runs")) {
+    std::string now = run.at("dataset").get<std::string>() + (run.at("synthetic").get<bool>() ? " (synthetic)" : "");
+    if (const auto variant = run.at("variant").get<std::string>(); !variant.empty()) now += ", " + variant;
+    if (now != heading) text += "\n## " + now + "\n";
+    heading = now;
+    text += fmt::format("\n{} test users, {} seed(s), {:.0f} s\n\n", run.at("users").get<std::int64_t>(),
+                        run.at("seeds").size(), run.at("seconds").get<double>());
+    text += table_of(run);
+    if (run.contains("grid")) text += grid_of(run.at("grid"));
+  }
+  return text;
+}
+
+std::string method_csv(const Json& document) {
+  std::string text = "experiment,dataset,variant,backbone,row,metric,mean,deviation,seeds\n";
+  for (const Json& run : document.at("runs")) {
+    for (const Json& row : run.at("rows")) {
+      for (const auto& [metric, value] : row.at("metrics").items()) {
+        text += fmt::format("{},{},\"{}\",{},\"{}\",{},{},{},{}\n", document.at("experiment").get<std::string>(),
+                            run.at("dataset").get<std::string>(), run.at("variant").get<std::string>(),
+                            run.at("backbone").get<std::string>(), row.at("name").get<std::string>(), metric,
+                            value.get<double>(), row.at("deviation").at(metric).get<double>(), run.at("seeds").size());
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace llama4rec::pipeline
