@@ -16,12 +16,15 @@ using ::testing::ElementsAre;
 /// Three users with five ratings each, so every weight is max(a1, a2).
 class RatingRows : public ::testing::Test {
  protected:
-  RatingRows() {
+  RatingRows() { make({}); }
+
+  void make(std::vector<std::string> assignments) {
     std::vector<std::vector<std::pair<ItemIndex, float>>> ratings(3);
     for (auto& user : ratings) {
       for (ItemIndex item = 0; item < 5; ++item) user.push_back({item, 3.0F});
     }
-    setup_ = testing::tiny_setup(llama4rec::testing::tiny_dataset(ratings, 6), {"run.backbone=als"});
+    assignments.emplace_back("run.backbone=als");
+    setup_ = testing::tiny_setup(llama4rec::testing::tiny_dataset(ratings, 6), assignments);
   }
 
   static PhaseRatings phase(const std::vector<double>& truth, const std::vector<double>& conventional,
@@ -81,8 +84,7 @@ TEST_F(RatingRows, TheWeightHasTheLowestErrorOnValidationWhateverTheTestSays) {
 }
 
 TEST_F(RatingRows, OnlyWarmItemsCountWhereAskedFor) {
-  Dataset dataset = llama4rec::testing::tiny_dataset({{{0, 3}, {1, 3}, {2, 3}}}, 6);
-  setup_ = testing::tiny_setup(std::move(dataset), {"run.backbone=als", "evaluation.users=warm"});
+  make({"evaluation.users=warm"});
   const RunRows rows = make_rating_rows(*setup_, {outcome()});
   EXPECT_THAT(rows.seeds[0].users, ElementsAre(0, 1));
   EXPECT_THAT(row(rows, "base").test.at("squared_error"), ElementsAre(1, 0));
