@@ -127,8 +127,8 @@ for _ in $(seq 200); do arrived && break; done
 stop INT
 wait "$asked" || true
 ok "SIGINT ends it with status 130 too" test "$status" = 130
-ok "what ran when the signal came was answered" grep -q '^answered$' many.txt
-ok "and the rest was refused, none cut off" test "$(grep -cE '^(answered|refused 503)$' many.txt)" = 24
+ok "what ran when the signal came was answered" grep -q 'answered' many.txt
+ok "and the rest was refused, none cut off" test "$(grep -oE 'answered|refused 503' many.txt | wc -l)" = 24  # lines of threads may run into each other
 
 status=0
 "$program" llm generate --remote http://127.0.0.1:1/v1 --prompt x --set llm.retries=0 2>dead.log || status=$?
