@@ -85,11 +85,11 @@ void Configuration::set(const std::string& name, const std::string& value, const
 }
 
 void Configuration::overlay(const Configuration& other, const std::vector<std::string>& without) {
-  for (const auto& [name, value] : other.values_) {
-    const bool left_out = std::any_of(without.begin(), without.end(), [&, &name = name](const std::string& prefix) {
-      return name.starts_with(prefix);
-    });
-    if (!left_out) values_[name] = value;
+  for (const auto& other_value : other.values_) {
+    const std::string& name = other_value.first;
+    const bool left_out = std::any_of(without.begin(), without.end(),
+                                      [&name](const std::string& prefix) { return name.starts_with(prefix); });
+    if (!left_out) values_[name] = other_value.second;
   }
 }
 
