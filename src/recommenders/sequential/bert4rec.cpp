@@ -13,46 +13,35 @@ void Bert4RecOptions::declare(config::OptionVisitor& visit) {
                "Share of the windows of which only the last item is masked.");
 }
 
-ClozeBatch draw_cloze(std::span<const Sequence> sequences, const Bert4RecOptions& options, std::int64_t mask,
-                      std::uint64_t seed) {
+SequenceLesson Bert4Rec::lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
+                                std::uint64_t seed) const {
   RandomStream random(seed, "recommenders.bert4rec_masks");
-  std::size_t longest = 1;
-  for (const auto& sequence : sequences) longest = std::max(longest, sequence.size());
-  ClozeBatch cloze;
+  SequenceLesson result{.sight = sight(), .seed = seed};
   for (std::size_t row = 0; row < sequences.size(); ++row) {
     Sequence masked = sequences[row];
-    const auto first = (row + 1) * longest - masked.size();
     const auto hide = [&](std::size_t i) {
-      cloze.places.push_back(static_cast<std::int64_t>(first + i));
-      cloze.targets.push_back(masked[i]);
-      masked[i] = static_cast<ItemIndex>(mask);
+      result.targets.push_back(
+          {.row = static_cast<std::int64_t>(row), .position = static_cast<std::int64_t>(i), .item = masked[i]});
+      masked[i] = static_cast<ItemIndex>(shape.items);
     };
-    const auto before = cloze.places.size();
-    if (random.uniform() < options.last_share) {
+    const auto before = result.targets.size();
+    if (random.uniform() < options_.last_share) {
       hide(masked.size() - 1);
     } else {
       for (std::size_t i = 0; i < masked.size(); ++i) {
-        if (random.uniform() < options.mask_probability) hide(i);
+        if (random.uniform() < options_.mask_probability) hide(i);
       }
-      if (cloze.places.size() == before) hide(random.below(masked.size()));
+      if (result.targets.size() == before) hide(random.below(masked.size()));
     }
-    cloze.masked.push_back(std::move(masked));
+    result.inputs.push_back(std::move(masked));
   }
-  return cloze;
+  return result;
 }
 
-torch::Tensor Bert4Rec::loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
-                             std::uint64_t seed) const {
-  const auto cloze = draw_cloze(sequences, options_, encoder.mask_item(), seed);
-  const auto states = encoder.states(make_sequence_batch(cloze.masked, encoder.mask_item()), sight(), seed);
-  return next_item_loss(encoder, states, torch::tensor(cloze.places, torch::kInt64),
-                        torch::tensor(cloze.targets, torch::kInt64));
-}
-
-Sequence Bert4Rec::input_of(std::span<const ItemIndex> known, const SequenceEncoder& encoder) const {
-  const auto count = std::min(known.size(), static_cast<std::size_t>(encoder.shape().length - 1));
+Sequence Bert4Rec::input_of(std::span<const ItemIndex> known, const EncoderShape& shape) const {
+  const auto count = std::min(known.size(), static_cast<std::size_t>(shape.length - 1));
   Sequence input(known.end() - static_cast<std::ptrdiff_t>(count), known.end());
-  input.push_back(static_cast<ItemIndex>(encoder.mask_item()));
+  input.push_back(static_cast<ItemIndex>(shape.items));
   return input;
 }
 

@@ -19,24 +19,14 @@ class Bert4Rec final : public SequenceRecommender {
       : SequenceRecommender(std::move(settings)), options_(options) {}
   [[nodiscard]] std::string name() const override { return "bert4rec"; }
 
- protected:
-  [[nodiscard]] torch::Tensor loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
-                                   std::uint64_t seed) const override;
-  [[nodiscard]] Sequence input_of(std::span<const ItemIndex> known, const SequenceEncoder& encoder) const override;
+  /// Each item is masked with `mask_probability`, at least one of a window; in a share of the windows the last one alone.
+  [[nodiscard]] SequenceLesson lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
+                                      std::uint64_t seed) const override;
+  [[nodiscard]] Sequence input_of(std::span<const ItemIndex> known, const EncoderShape& shape) const override;
   [[nodiscard]] Sight sight() const override { return Sight::kEverything; }
 
  private:
   Bert4RecOptions options_;
 };
-
-/// Windows with masks in the place of some items.
-struct ClozeBatch {
-  std::vector<Sequence> masked;
-  std::vector<std::int64_t> places;   ///< of masks, in rows of the longest window's length, right-aligned
-  std::vector<std::int64_t> targets;  ///< what they hide
-};
-/// Each item is masked with `options.mask_probability`, at least one of a window; in a share of the windows the last one alone.
-ClozeBatch draw_cloze(std::span<const Sequence> sequences, const Bert4RecOptions& options, std::int64_t mask,
-                      std::uint64_t seed);
 
 }  // namespace llama4rec::recommenders

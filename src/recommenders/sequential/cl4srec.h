@@ -21,16 +21,11 @@ class Cl4SRec final : public SasRec {
       : SasRec(std::move(settings), std::move(sasrec)), options_(options) {}
   [[nodiscard]] std::string name() const override { return "cl4srec"; }
 
- protected:
-  [[nodiscard]] torch::Tensor loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
-                                   std::uint64_t seed) const override;
+  [[nodiscard]] SequenceLesson lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
+                                      std::uint64_t seed) const override;
 
  private:
   Cl4SRecOptions options_;
 };
-
-/// Mean over all 2 n views of -log(e^(cos(v, partner) / t) / sum over the other views of e^(cos(v, other) / t)). first, second [n, dimension]: the
-/// views of the same windows.
-torch::Tensor view_contrast(const torch::Tensor& first, const torch::Tensor& second, double temperature);
 
 }  // namespace llama4rec::recommenders

@@ -15,84 +15,38 @@ namespace {
 
 using torch::Tensor;
 
-struct Described {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  enum class Start { kNormal, kOne, kZero } start = Start::kNormal;
-};
-
-std::vector<Described> describe(const EncoderShape& shape) {
-  using enum Described::Start;
-  const auto d = shape.dimension;
-  std::vector<Described> parts{{"items", {shape.items + 1, d}}, {"positions", {shape.length, d}}};
-  for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
-    const auto name = [&](const char* part) { return fmt::format("{}.{}", layer, part); };
-    parts.push_back({name("attention_norm"), {d}, kOne});
-    parts.push_back({name("attention_norm_bias"), {d}, kZero});
-    parts.push_back({name("query_key_value"), {3 * d, d}});
-    parts.push_back({name("query_key_value_bias"), {3 * d}, kZero});
-    parts.push_back({name("output"), {d, d}});
-    parts.push_back({name("output_bias"), {d}, kZero});
-    parts.push_back({name("inner_norm"), {d}, kOne});
-    parts.push_back({name("inner_norm_bias"), {d}, kZero});
-    parts.push_back({name("inner"), {4 * d, d}});
-    parts.push_back({name("inner_bias"), {4 * d}, kZero});
-    parts.push_back({name("outer"), {d, 4 * d}});
-    parts.push_back({name("outer_bias"), {d}, kZero});
-  }
-  parts.push_back({"norm", {d}, kOne});
-  parts.push_back({"norm_bias", {d}, kZero});
-  return parts;
-}
-
-std::int64_t elements(const std::vector<std::int64_t>& shape) {
-  std::int64_t count = 1;
-  for (const auto size : shape) count *= size;
-  return count;
-}
-
 constexpr double kDeviation = 0.02;
-constexpr double kNormEpsilon = 1e-12;
 
 }  // namespace
-
-std::int64_t weight_count(const EncoderShape& shape) {
-  std::int64_t total = 0;
-  for (const auto& one : describe(shape)) total += elements(one.shape);
-  return total;
-}
 
 SequenceEncoder::SequenceEncoder(const EncoderShape& shape, std::uint64_t seed, torch::Device device) : shape_(shape) {
   if (shape.dimension % shape.heads != 0) {
     throw UsageError(
         fmt::format("sequence.heads: {} does not divide train.embedding {}", shape.heads, shape.dimension));
   }
-  const auto described = describe(shape);
+  const auto parts = encoder_parts(shape);
   auto values = torch::zeros({weight_count(shape)}, torch::kFloat32);
   RandomStream random(seed, "recommenders.sequence_encoder");
   float* to = values.data_ptr<float>();
-  for (const auto& one : described) {
-    for (std::int64_t i = 0; i < elements(one.shape); ++i, ++to) {
-      if (one.start == Described::Start::kOne) *to = 1;
-      if (one.start == Described::Start::kNormal) *to = static_cast<float>(kDeviation * random.normal());
+  for (const auto& one : parts) {
+    for (std::int64_t i = 0; i < one.elements(); ++i, ++to) {
+      if (one.start == EncoderPart::Start::kOne) *to = 1;
+      if (one.start == EncoderPart::Start::kNormal) *to = static_cast<float>(kDeviation * random.normal());
     }
   }
   weights_ = values.to(device);
   gradient_ = torch::zeros_like(weights_);
-  std::int64_t offset = 0;
-  for (const auto& one : described) {
-    const auto count = elements(one.shape);
-    auto leaf = weights_.narrow(0, offset, count).view(one.shape).detach().requires_grad_();
-    leaf.mutable_grad() = gradient_.narrow(0, offset, count).view(one.shape);
-    parts_.push_back({one.name, leaf});
-    offset += count;
+  for (const auto& one : parts) {
+    auto leaf = weights_.narrow(0, one.offset, one.elements()).view(one.shape).detach().requires_grad_();
+    leaf.mutable_grad() = gradient_.narrow(0, one.offset, one.elements()).view(one.shape);
+    parts_.emplace_back(one.name, leaf);
   }
 }
 
 const Tensor& SequenceEncoder::part(const std::string& name) const {
-  const auto found = std::find_if(parts_.begin(), parts_.end(), [&](const Part& p) { return p.name == name; });
+  const auto found = std::find_if(parts_.begin(), parts_.end(), [&](const auto& p) { return p.first == name; });
   if (found == parts_.end()) throw InternalError(fmt::format("sequence encoder: there is no part {}", name));
-  return found->leaf;
+  return found->second;
 }
 
 Tensor SequenceEncoder::dropped(const Tensor& x, std::optional<std::uint64_t> dropout_seed, std::uint64_t place) const {
@@ -110,7 +64,7 @@ Tensor SequenceEncoder::layer(const Tensor& x, std::int64_t number, const Tensor
   const auto length = x.size(1);
   const auto d = shape_.dimension;
   const auto place = 4 * static_cast<std::uint64_t>(number);
-  const auto normal = torch::layer_norm(x, {d}, of("attention_norm"), of("attention_norm_bias"), kNormEpsilon);
+  const auto normal = torch::layer_norm(x, {d}, of("attention_norm"), of("attention_norm_bias"), kEncoderNormEpsilon);
   const auto joint = torch::linear(normal, of("query_key_value"), of("query_key_value_bias"))
                          .view({batch, length, 3, shape_.heads, d / shape_.heads})
                          .permute({2, 0, 3, 1, 4});
@@ -120,9 +74,10 @@ Tensor SequenceEncoder::layer(const Tensor& x, std::int64_t number, const Tensor
                               dropout_seed, place + 1);
   const auto attended = torch::matmul(shares, joint[2]).transpose(1, 2).reshape({batch, length, d});
   const auto middle = x + dropped(torch::linear(attended, of("output"), of("output_bias")), dropout_seed, place + 2);
-  const auto inner =
-      torch::gelu(torch::linear(torch::layer_norm(middle, {d}, of("inner_norm"), of("inner_norm_bias"), kNormEpsilon),
-                                of("inner"), of("inner_bias")));
+  const auto inner = torch::gelu(
+      torch::linear(torch::layer_norm(middle, {d}, of("inner_norm"), of("inner_norm_bias"), kEncoderNormEpsilon),
+                    of("inner"), of("inner_bias")),
+      "tanh");
   return middle + dropped(torch::linear(inner, of("outer"), of("outer_bias")), dropout_seed, place + 3);
 }
 
@@ -142,7 +97,8 @@ Tensor SequenceEncoder::states(const SequenceBatch& batch, Sight sight,
   }
   hidden = hidden & torch::eye(length, present.options()).logical_not();
   for (std::int64_t number = 0; number < shape_.layers; ++number) x = layer(x, number, hidden, dropout_seed);
-  return torch::layer_norm(x, {shape_.dimension}, part("norm"), part("norm_bias"), kNormEpsilon) * present.unsqueeze(2);
+  return torch::layer_norm(x, {shape_.dimension}, part("norm"), part("norm_bias"), kEncoderNormEpsilon) *
+         present.unsqueeze(2);
 }
 
 }  // namespace llama4rec::recommenders

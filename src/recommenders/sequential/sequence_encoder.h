@@ -7,30 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include "recommenders/sequential/encoder_shape.h"
 #include "recommenders/sequential/sequence_batches.h"
+#include "recommenders/sequential/sequence_lesson.h"
 #include "recommenders/training_state.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::recommenders {
 
-struct EncoderShape {
-  std::int64_t items = 0;   ///< of the catalogue; one more row stands for the mask
-  std::int64_t length = 1;  ///< positions
-  std::int64_t dimension = 64;
-  std::int64_t layers = 2;
-  std::int64_t heads = 1;
-  double dropout = 0;
-};
-
-/// Numbers that an encoder of this shape has.
-std::int64_t weight_count(const EncoderShape& shape);
-
-/// Which positions a position sees.
-enum class Sight { kPast, kEverything };
-
 /// Embeddings of items and positions, counted from the end of a sequence, then layers of
 ///   x + dropout(attention(norm(x)))  and  x + dropout(W2 gelu(W1 norm(x)))
-/// with inner size 4 * dimension, and a last norm (the pre-norm form of Vaswani et al. 2017; Kang and McAuley, SASRec, ICDM 2018). All weights are
+/// with inner size 4 * dimension, gelu in its form with tanh, and a last norm (the pre-norm form of Vaswani et al. 2017; Kang and McAuley, SASRec, ICDM 2018). All weights are
 /// one buffer, so that one optimiser pass updates them.
 class SequenceEncoder {
  public:
@@ -54,10 +41,6 @@ class SequenceEncoder {
   [[nodiscard]] torch::Tensor& gradient() { return gradient_; }
 
  private:
-  struct Part {
-    std::string name;
-    torch::Tensor leaf;  ///< a view of the weights with a view of the gradient
-  };
   [[nodiscard]] const torch::Tensor& part(const std::string& name) const;
   [[nodiscard]] torch::Tensor layer(const torch::Tensor& x, std::int64_t number, const torch::Tensor& hidden,
                                     std::optional<std::uint64_t> dropout_seed) const;
@@ -67,7 +50,7 @@ class SequenceEncoder {
   EncoderShape shape_;
   torch::Tensor weights_;
   torch::Tensor gradient_;
-  std::vector<Part> parts_;
+  std::vector<std::pair<std::string, torch::Tensor>> parts_;  ///< views of the weights with views of the gradient
 };
 
 }  // namespace llama4rec::recommenders

@@ -33,12 +33,6 @@ void update(SequenceEncoder& encoder, Adam& adam) {
 
 }  // namespace
 
-Tensor next_item_loss(const SequenceEncoder& encoder, const Tensor& states, const Tensor& places,
-                      const Tensor& targets) {
-  const auto asked = states.reshape({-1, encoder.shape().dimension}).index_select(0, places.to(encoder.device()));
-  return torch::cross_entropy_loss(torch::mm(asked, encoder.item_embeddings().t()), targets.to(encoder.device()));
-}
-
 EncoderShape SequenceRecommender::shape(std::int64_t items) const {
   return {.items = items,
           .length = settings_.sequence.length,
@@ -48,19 +42,23 @@ EncoderShape SequenceRecommender::shape(std::int64_t items) const {
           .dropout = settings_.sequence.dropout};
 }
 
+void SequenceRecommender::take(std::unique_ptr<SequenceEncoder> encoder) {
+  const bool fast = settings_.train.kernels == "fast" && encoder->device().is_cpu();
+  kernels_ = fast ? make_fast_sequence_kernels(encoder->shape()) : make_plain_sequence_kernels();
+  encoder_ = std::move(encoder);
+}
+
 double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::int64_t epoch, Adam& adam) {
   double total = 0;
   std::uint64_t number = 0;
   for (const auto& places : plan_sequence_batches(windows, settings_.sequence.batch_size, settings_.seed, epoch)) {
     std::vector<Sequence> batch;
     for (const auto place : places) batch.push_back(windows[place]);
-    encoder_->gradient().zero_();
-    const auto value =
-        loss(*encoder_, batch,
-             derived_seed(settings_.seed, "recommenders.sequence_step", {static_cast<std::uint64_t>(epoch), number++}));
-    value.backward();
+    const auto step_seed =
+        derived_seed(settings_.seed, "recommenders.sequence_step", {static_cast<std::uint64_t>(epoch), number++});
+    const double value = kernels_->loss_and_gradient(*encoder_, lesson(encoder_->shape(), batch, step_seed));
     update(*encoder_, adam);
-    total += value.item<double>() * static_cast<double>(batch.size());
+    total += value * static_cast<double>(batch.size());
   }
   return total / static_cast<double>(windows.size());
 }
@@ -74,7 +72,7 @@ FitSummary SequenceRecommender::fit(const TopKTrainingData& data, const FitHooks
                                   encoder_->shape().items, data.items));
     }
   } else {
-    encoder_ = std::make_unique<SequenceEncoder>(shape(data.items), settings_.seed, device);
+    take(std::make_unique<SequenceEncoder>(shape(data.items), settings_.seed, device));
   }
   begin_fit(data);
   const auto windows = training_windows(data.histories, settings_.sequence.length, settings_.sequence.windows);
@@ -140,10 +138,9 @@ Tensor SequenceRecommender::user_embeddings(std::span<const UserIndex> users,
     std::vector<Sequence> inputs;
     for (auto n = begin; n < end; ++n) {
       const auto known = known_part(histories[static_cast<std::size_t>(n)]);
-      inputs.push_back(known.empty() ? Sequence{} : input_of(known, *encoder_));
+      inputs.push_back(known.empty() ? Sequence{} : input_of(known, encoder_->shape()));
     }
-    const auto states = encoder_->states(make_sequence_batch(inputs, encoder_->mask_item()), sight(), std::nullopt);
-    result.narrow(0, begin, end - begin).copy_(states.select(1, states.size(1) - 1));
+    result.narrow(0, begin, end - begin).copy_(kernels_->end_states(*encoder_, inputs, sight()));
   }
   return result;
 }
@@ -204,7 +201,7 @@ void SequenceRecommender::load(const std::filesystem::path& file) {
   auto encoder = std::make_unique<SequenceEncoder>(shape, settings_.seed, tensor::parse_device(settings_.device));
   encoder->weights().copy_(weights);
   begin_load(content, file);
-  encoder_ = std::move(encoder);
+  take(std::move(encoder));
 }
 
 }  // namespace llama4rec::recommenders

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "recommenders/sequential/sequence_encoder.h"
+#include "recommenders/sequential/sequence_kernels.h"
+#include "recommenders/sequential/sequence_lesson.h"
 #include "recommenders/sequential/sequence_options.h"
 #include "recommenders/top_k_base.h"
 
@@ -27,26 +29,25 @@ class SequenceRecommender : public TopKBase {
   void save(const std::filesystem::path& file) const override;
   void load(const std::filesystem::path& file) override;
 
- protected:
-  /// Mean loss of a batch of training windows, in autograd. All draws are functions of `seed`, which no other batch has.
-  [[nodiscard]] virtual torch::Tensor loss(const SequenceEncoder& encoder, std::span<const Sequence> sequences,
-                                           std::uint64_t seed) const = 0;
+  /// What a batch of training windows teaches. All draws are functions of `seed`, which no other batch has.
+  [[nodiscard]] virtual SequenceLesson lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
+                                              std::uint64_t seed) const = 0;
   /// What is read for a prediction: `known` items, at least one, oldest first; the state at its end is the user's.
-  [[nodiscard]] virtual Sequence input_of(std::span<const ItemIndex> known, const SequenceEncoder& encoder) const = 0;
+  [[nodiscard]] virtual Sequence input_of(std::span<const ItemIndex> known, const EncoderShape& shape) const = 0;
   [[nodiscard]] virtual Sight sight() const = 0;
+
+ protected:
   [[nodiscard]] const SequenceSettings& settings() const { return settings_; }
 
  private:
   [[nodiscard]] EncoderShape shape(std::int64_t items) const;
   [[nodiscard]] Sequence known_part(const std::vector<ItemIndex>& history) const;
   double train_epoch(std::span<const Sequence> windows, std::int64_t epoch, class Adam& adam);
+  void take(std::unique_ptr<SequenceEncoder> encoder);
 
   SequenceSettings settings_;
   std::unique_ptr<SequenceEncoder> encoder_;
+  std::unique_ptr<SequenceKernels> kernels_;
 };
-
-/// Mean cross-entropy of the softmax over all items at `places` (of batch * length) against the targets, both [n] int64.
-torch::Tensor next_item_loss(const SequenceEncoder& encoder, const torch::Tensor& states, const torch::Tensor& places,
-                             const torch::Tensor& targets);
 
 }  // namespace llama4rec::recommenders

@@ -1,0 +1,272 @@
+// SASRec, BERT4Rec and CL4SRec as recommenders: learning, seeds, saving, resuming, bad input.
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <llama4rec/error.h>
+
+#include "recommenders/registry.h"
+#include "tensor/safetensors.h"
+#include "unit/recommenders/fixtures.h"
+
+namespace llama4rec::recommenders {
+namespace {
+
+using testing::HasSubstr;
+
+config::Configuration configuration(const std::vector<std::string>& assignments) {
+  auto table = std::make_shared<config::OptionTable>();
+  add_options(*table);
+  config::Configuration result(table);
+  for (const auto& assignment : assignments) result.set(assignment);
+  return result;
+}
+
+struct Case {
+  std::string model;
+  std::string kernels;
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.model << " " << c.kernels; }
+
+/// Everybody goes round a circle of items, from various places.
+TopKTrainingData circle(std::int64_t users, std::int64_t items, std::size_t length) {
+  std::vector<std::vector<ItemIndex>> histories;
+  for (std::int64_t user = 0; user < users; ++user) {
+    std::vector<ItemIndex> history;
+    for (std::size_t n = 0; n < length; ++n) {
+      history.push_back(static_cast<ItemIndex>((user * 7 + static_cast<std::int64_t>(n)) % items));
+    }
+    histories.push_back(history);
+  }
+  return training_data(std::move(histories), items);
+}
+
+std::vector<std::string> options(const Case& c, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> result = {"train.epochs=12",           "train.embedding=16", "train.learning_rate=0.01",
+                                     "train.validate_every=3",    "train.patience=9",   "sequence.batch_size=16",
+                                     "sequence.length=6",         "sequence.layers=1",  "sequence.dropout=0.1",
+                                     "train.kernels=" + c.kernels};
+  result.insert(result.end(), more.begin(), more.end());
+  return result;
+}
+
+class SequenceModelTest : public testing::TestWithParam<Case> {
+ protected:
+  [[nodiscard]] static std::unique_ptr<TopKRecommender> model(std::uint64_t seed = 1,
+                                                              const std::vector<std::string>& more = {}) {
+    return create_top_k(GetParam().model, configuration(options(GetParam(), more)), seed);
+  }
+  static torch::Tensor scores(const TopKRecommender& model) {
+    const std::vector<std::vector<ItemIndex>> histories = {{3, 4, 5}, {0}, {9, 8, 7, 6, 5, 4, 3, 2}};
+    return model.score(std::vector<UserIndex>{0, 1, 2}, histories);
+  }
+};
+
+TEST_P(SequenceModelTest, LearnsWhatFollows) {
+  const auto data = circle(48, 24, 9);
+  // The cloze task asks for few positions of a window.
+  const auto learner = model(1, {GetParam().model == "bert4rec" ? "train.epochs=250" : "train.epochs=60"});
+  learner->fit(data, {});
+  int right = 0;
+  for (ItemIndex last = 0; last < 24; ++last) {
+    const std::vector<std::vector<ItemIndex>> history = {{(last + 21) % 24, (last + 22) % 24, (last + 23) % 24, last}};
+    const auto values = learner->score(std::vector<UserIndex>{0}, history)[0];
+    right += values.argmax().item<std::int64_t>() == (last + 1) % 24 ? 1 : 0;
+  }
+  EXPECT_GE(right, 22);
+}
+
+TEST_P(SequenceModelTest, GivesTheSameParametersForTheSameSeedAndOthersForAnother) {
+  const auto data = circle(20, 15, 8);
+  const auto result = [&](std::uint64_t seed) {
+    const auto learner = model(seed);
+    learner->fit(data, {});
+    return scores(*learner);
+  };
+  const auto first = result(5);
+  EXPECT_TRUE(torch::equal(first, result(5)));
+  EXPECT_FALSE(torch::equal(first, result(6)));
+}
+
+TEST_P(SequenceModelTest, IsTheSameAfterSavingAndLoading) {
+  const auto data = circle(20, 15, 8);
+  const auto learner = model();
+  learner->fit(data, {});
+  const TemporaryFolder folder;
+  learner->save(folder / "model");
+  // Its shape is in the file: other options do not matter.
+  const auto loaded = model(9, {"train.embedding=8", "sequence.layers=3", "sequence.length=20"});
+  loaded->load(folder / "model");
+  EXPECT_TRUE(torch::equal(scores(*learner), scores(*loaded)));
+  EXPECT_EQ(learner->provenance().interactions, loaded->provenance().interactions);
+}
+
+TEST_P(SequenceModelTest, TakesAUserForWhatIsInTheHistoryAlone) {
+  const auto data = circle(20, 15, 8);
+  const auto learner = model();
+  learner->fit(data, {});
+  const std::vector<std::vector<ItemIndex>> histories = {{1, 2, 3}, {1, 2, 3}};
+  const auto values = learner->score(std::vector<UserIndex>{0, 400}, histories);
+  EXPECT_TRUE(torch::equal(values[0], values[1]));
+  const auto states = learner->user_embeddings(std::vector<UserIndex>{0, 400}, histories);
+  EXPECT_TRUE(torch::equal(states[0], states[1]));
+  EXPECT_EQ(states.size(1), 16);
+}
+
+TEST_P(SequenceModelTest, ScoresAHistoryWithoutKnownItemsByPopularity) {
+  auto data = circle(20, 15, 8);
+  data.items = 18;  // three that nobody has
+  const auto learner = model();
+  learner->fit(data, {});
+  const auto popularity = create_top_k("popularity", configuration({}), 1);
+  popularity->fit(data, {});
+  const std::vector<UserIndex> users = {0, 1, 2};
+  const std::vector<std::vector<ItemIndex>> histories = {{}, {16, 17}, {3, 16, 4}};
+  const auto values = learner->score(users, histories);
+  const auto expected = popularity->score(users, histories);
+  EXPECT_TRUE(torch::equal(values[0], expected[0]));
+  EXPECT_TRUE(torch::equal(values[1], expected[1]));
+  // An unknown item in between is passed over, and none is recommended.
+  const std::vector<std::vector<ItemIndex>> without = {{3, 4}};
+  EXPECT_TRUE(torch::equal(values[2], learner->score(std::vector<UserIndex>{2}, without)[0]));
+  EXPECT_EQ(values[2][16].item<float>(), values[2].min().item<float>());
+}
+
+TEST_P(SequenceModelTest, TakesUsersOfOneInteractionAndRefusesDataWithoutAnySequence) {
+  auto data = circle(20, 15, 8);
+  data.histories[3] = {2};
+  data.histories[4] = {};
+  const auto learner = model();
+  learner->fit(data, {});
+  EXPECT_TRUE(scores(*learner).isfinite().all().item<bool>());
+  try {
+    model()->fit(training_data({{1}, {2}, {}}, 5), {});
+    FAIL() << "no error";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no user has two interactions"));
+  }
+}
+
+TEST_P(SequenceModelTest, StopsWithOneLineWhenItDiverges) {
+  const auto learner = model(1, {"train.learning_rate=10", "train.epochs=400"});
+  const auto data = circle(20, 15, 8);
+  const FitHooks hooks{.validation_score = [] { return std::numeric_limits<double>::quiet_NaN(); }, .on_epoch = {}};
+  try {
+    learner->fit(data, hooks);
+    FAIL() << "no error";
+  } catch (const DataError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("not finite"));
+    EXPECT_THAT(error.what(), testing::Not(HasSubstr("\n")));
+  }
+}
+
+TEST_P(SequenceModelTest, RefusesADamagedFileAndStaysAsItWas) {
+  const auto learner = model();
+  learner->fit(circle(20, 15, 8), {});
+  const TemporaryFolder folder;
+  learner->save(folder / "model");
+  const auto before = scores(*learner);
+  const auto damaged = [&](const std::function<void(tensor::TensorFile&)>& change) -> std::string {
+    tensor::TensorFile file = tensor::read_safetensors(folder / "model");
+    for (auto& [name, value] : file.tensors) value = value.clone();
+    change(file);
+    tensor::write_safetensors(folder / "bad", file);
+    try {
+      learner->load(folder / "bad");
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "no DataError";
+  };
+  EXPECT_THAT(damaged([](auto& f) { f.tensors["weights"][3] = std::nanf(""); }), HasSubstr("not finite"));
+  EXPECT_THAT(damaged([](auto& f) { f.tensors["weights"] = torch::zeros({5}); }), HasSubstr("\"weights\""));
+  EXPECT_THAT(damaged([](auto& f) { f.tensors.erase("weights"); }), HasSubstr("lacks the tensor"));
+  EXPECT_THAT(damaged([](auto& f) { f.metadata["setting.heads"] = "3"; }), HasSubstr("3 heads do not divide"));
+  EXPECT_THAT(damaged([](auto& f) { f.metadata["setting.layers"] = "2.5"; }), HasSubstr("whole number"));
+  EXPECT_THAT(damaged([](auto& f) { f.metadata["setting.layers"] = "900"; }), HasSubstr("from 1 to"));
+  EXPECT_TRUE(torch::equal(scores(*learner), before));
+}
+
+struct Killed : std::runtime_error {
+  Killed() : std::runtime_error("killed") {}
+};
+
+TEST_P(SequenceModelTest, ReachesTheSameBitsAfterKills) {
+  const auto data = circle(20, 15, 8);
+  const auto hooks = [](const TopKRecommender& of) {
+    return FitHooks{.validation_score = [&of] { return -std::abs(scores(of).std().item<double>() - 0.3); },
+                    .on_epoch = {}};
+  };
+  const auto whole = model();
+  const FitSummary expected = whole->fit(data, hooks(*whole));
+  const TemporaryFolder folder;
+  FitSummary summary;
+  int kills = 0;
+  for (bool done = false; !done;) {
+    const auto cut = model();
+    FitHooks watched = hooks(*cut);
+    watched.checkpoint = {.file = folder / "state", .key = "a", .time_share = 1e9};
+    int left = 3;
+    watched.on_epoch = [&](const EpochReport&) {
+      if (--left == 0) throw Killed();
+    };
+    try {
+      summary = cut->fit(data, watched);
+      done = true;
+      EXPECT_TRUE(torch::equal(scores(*cut), scores(*whole)));
+    } catch (const Killed&) {
+      ++kills;
+    }
+    ASSERT_LT(kills, 50);
+  }
+  EXPECT_GT(kills, 2);
+  EXPECT_EQ(summary.best_epoch, expected.best_epoch);
+}
+
+TEST_P(SequenceModelTest, ContinuesASavedModelFromItsParameters) {
+  const auto data = circle(20, 15, 8);
+  const TemporaryFolder folder;
+  const auto trained = model(1, {"train.epochs=80"});
+  trained->fit(data, {});
+  trained->save(folder / "model");
+  const auto distance = [&](FitStart start) {
+    const auto next = model(2);
+    next->load(folder / "model");
+    torch::Tensor early;
+    FitHooks watched;
+    watched.start = start;
+    watched.validation_score = [&] {
+      if (!early.defined()) early = scores(*next);
+      return 0.0;
+    };
+    next->fit(data, watched);
+    return (early - scores(*trained)).norm().item<double>();
+  };
+  EXPECT_LT(distance(FitStart::kContinued), 0.6 * distance(FitStart::kFresh));
+  FitHooks watched;
+  watched.start = FitStart::kContinued;
+  EXPECT_THROW(model()->fit(data, watched), UsageError);
+  EXPECT_THROW(trained->fit(circle(20, 16, 8), watched), DataError);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SequenceModelTest,
+                         testing::Values(Case{"sasrec", "fast"}, Case{"sasrec", "plain"}, Case{"bert4rec", "fast"},
+                                         Case{"bert4rec", "plain"}, Case{"cl4srec", "fast"}, Case{"cl4srec", "plain"}));
+
+TEST(SequenceModels, RefuseHeadsThatDoNotDivide) {
+  const auto learner =
+      create_top_k("sasrec", configuration({"train.embedding=16", "sequence.heads=3", "train.epochs=1"}), 1);
+  try {
+    learner->fit(circle(20, 15, 8), {});
+    FAIL() << "no error";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("sequence.heads: 3 does not divide train.embedding 16"));
+  }
+}
+
+}  // namespace
+}  // namespace llama4rec::recommenders
