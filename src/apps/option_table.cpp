@@ -1,5 +1,6 @@
 #include "aggregation/aggregation_options.h"
 #include "apps/command.h"
+#include "augmentation/attribute_options.h"
 #include "augmentation/preference_pairs.h"
 #include "augmentation/sequence_insertions.h"
 #include "data/load.h"
@@ -23,6 +24,7 @@ std::shared_ptr<const config::OptionTable> build_option_table() {
   auto table = std::make_shared<config::OptionTable>();
   table->add<RuntimeOptions>();
   table->add<aggregation::AggregationOptions>();
+  table->add<augmentation::AttributeOptions>();
   table->add<augmentation::PairOptions>();
   table->add<augmentation::InsertionOptions>();
   table->add<data::DataOptions>();

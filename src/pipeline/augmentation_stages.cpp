@@ -118,8 +118,9 @@ Augmentation augment(SeedContext& context, const FittedTopK& base) {
   const bool augmented = setup.run.augmentation_prompts == "augmented";
   const bool sequential = setup.task == data::Task::kSequential;
   std::vector<std::string> dependencies = context.asking_dependencies(context.tuned(augmented));
-  // The weight of a pair is the refit's.
-  dependencies.push_back(setup.configuration.canonical({"augmentation."}, {"augmentation.pair_weight"}));
+  // The weight of a pair is the refit's, attributes are rating prediction's.
+  dependencies.push_back(setup.configuration.canonical(
+      {"augmentation."}, {"augmentation.pair_weight", "augmentation.attribute", "augmentation.facts"}));
   dependencies.push_back("base=" + base.stage.key);
   return read_answers(context.store().run("augment", dependencies, [&](StageFolder& folder) {
     if (sequential) {

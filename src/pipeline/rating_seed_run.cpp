@@ -6,6 +6,7 @@
 
 #include "core/atomic_file.h"
 #include "data/leak_guard.h"
+#include "pipeline/attribute_stages.h"
 #include "pipeline/rating_controls.h"
 #include "pipeline/seed_context.h"
 
@@ -24,14 +25,36 @@ class RatingSeedStages {
 
   void fit_base() { base_ = fit_on_train("base", setup_.run.backbone); }
 
+  /// Without attributes there is nothing to learn anew: the refit is Base.
+  void augment_and_refit(RatingSeedOutcome& outcome) {
+    const AttributeAugmentation augmentation = fill_in_attributes(context_);
+    if (augmentation.attributes.empty()) return;
+    outcome.summaries["augment"] = augmentation.summary;
+    refit_ = refit("refit", augmentation);
+    if (!setup_.run.controls) return;
+    AttributeAugmentation dealt = augmentation;
+    dealt.attributes = augmentation::dealt_anew(dealt.attributes, seed_);
+    dealt.key = "dealt anew: " + augmentation.key;
+    refit_controls_.emplace("attributes dealt anew", refit("refit-dealt", dealt));
+  }
+
   void rate(RatingSeedOutcome& outcome) {
     outcome.base = rate_backbone("rate-plain", base_, false, outcome);
-    outcome.refit = rate_backbone("rate-augmented", base_, true, outcome);
+    const bool augmented = refit_.model != nullptr;
+    outcome.refit = rate_backbone("rate-augmented", augmented ? refit_ : base_, true, outcome);
+    if (augmented && setup_.run.controls) {
+      outcome.base_augmented = rate_backbone("rate-augmented-base", base_, true, outcome);
+    }
+    for (const auto& [name, fitted] : refit_controls_) {
+      outcome.refit_controls[name] =
+          without_language_model(rating_phase_cases(setup_, context_.guard(), Phase::kTest, *fitted.model));
+    }
   }
 
   void summarise(RatingSeedOutcome& outcome) const {
     outcome.seed = seed_;
     outcome.summaries["base"] = base_.stage.summary;
+    if (refit_.model) outcome.summaries["refit"] = refit_.stage.summary;
     outcome.summaries.update(context_.summaries());
   }
 
@@ -45,6 +68,24 @@ class RatingSeedStages {
          .data = [&] { return ratings_of(setup_, setup_.rating.members(data::Part::kTrain), recommender + " (Base)"); },
          .epochs = std::nullopt},
         seed_);
+  }
+
+  FittedRating refit(const std::string& stage, const AttributeAugmentation& augmentation) {
+    const std::string& backbone = setup_.run.backbone;
+    const AugmentedTables tables = with_attributes(setup_.dataset(), augmentation);
+    return fit_rating(store_, setup_,
+                      {.stage = stage,
+                       .recommender = backbone,
+                       .dependencies = {"attributes=" + augmentation.key},
+                       .data =
+                           [&] {
+                             auto data = augmented_ratings(setup_, tables, context_.read_by_language_models(),
+                                                           fmt::format("{} ({})", backbone, stage));
+                             context_.guard().admit_recommender(Phase::kAugmentation, setup_.rating, data.provenance);
+                             return data;
+                           },
+                       .epochs = std::nullopt},
+                      seed_);
   }
 
   [[nodiscard]] PhaseRatings without_language_model(const RatingPhaseCases& cases) const {
@@ -120,6 +161,8 @@ class RatingSeedStages {
   std::uint64_t seed_;
   SeedContext context_;
   FittedRating base_;
+  FittedRating refit_;
+  std::map<std::string, FittedRating> refit_controls_;
   FittedRating second_;
 };
 
@@ -131,6 +174,7 @@ RatingSeedOutcome run_rating_seed(const RunSetup& setup, StageStore& store, std:
   const std::size_t first = store.timings().size();
   stages.make_language_models();
   stages.fit_base();
+  stages.augment_and_refit(outcome);
   stages.rate(outcome);
   stages.summarise(outcome);
   outcome.take_timings(store, first);

@@ -35,7 +35,8 @@ struct BackboneRatings {
 struct RatingSeedOutcome : SeedRecord {
   BackboneRatings base;   ///< language_model = the plainly tuned model (IFT)
   BackboneRatings refit;  ///< of the backbone on augmented data; language_model = the model tuned on augmented prompts
-  BackboneRatings base_augmented;  ///< Base with the model tuned on augmented prompts; empty without run.controls
+  BackboneRatings
+      base_augmented;  ///< Base with the model tuned on augmented prompts; empty without run.controls or attributes
   std::map<std::string, PhaseRatings> refit_controls;  ///< test predictions of refits on other augmentations, by name
 };
 

@@ -262,6 +262,16 @@ std::string augmentation_note(const ReportSource& source) {
   std::string note =
       fmt::format("Data augmentation: {} {} asked, {} kept, {} without an answer that could be read", count("asked"),
                   summary.at("kind").get<std::string>(), count("kept"), count("unanswered"));
+  if (summary.contains("attributes")) {
+    for (const auto& [name, account] : summary.at("attributes").items()) {
+      const auto of = [&](const char* key) { return text::with_thousands(account.at(key).get<long long>()); };
+      note += fmt::format("; {}: {} different values in {} answers, {} unknown, {} from known facts", name,
+                          of("distinct"), of("answered"), of("unknown"), of("known"));
+      if (!account.contains("agree")) continue;
+      note += fmt::format(", of those with a fact {} agree, {} are unknown to the model, {} are wrong", of("agree"),
+                          of("unknown_to_model"), of("wrong"));
+    }
+  }
   if (!summary.contains("disagreed")) return note + ".";
   return note + fmt::format(
                     ", {} dropped because the answer changed with the order of presentation; the item shown first was "

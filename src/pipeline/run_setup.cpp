@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
+#include "augmentation/attribute_facts.h"
 #include "core/log.h"
 #include "data/fetch.h"
 #include "llm/embedded_llm.h"
@@ -62,6 +63,10 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
                                    to_string(expected), name, to_string(task_of(name))));
     }
   }
+  // What is wrong with these is said now, not when the language models have been made.
+  const auto attributes = configuration.read<augmentation::AttributeOptions>();
+  (void)attributes.examples();
+  if (!attributes.facts.empty()) (void)augmentation::read_facts(attributes.facts, dataset());
 }
 
 const data::Split& RunSetup::split_of(data::Task of) const {

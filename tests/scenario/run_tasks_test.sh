@@ -49,7 +49,20 @@ assert all(place >= 0 for user, item, place in answers)
 "
 ok "the report tells what was asked" grep -q 'insertions asked' "$(python3 -c "import json; print(json.load(open('sequential.json'))['report'])")"
 
-"$program" run tiny.yaml --json --seed 3 --set run.backbone=deepfm --set instructions.direct_backbone= \
+# Known facts about the first items of the sample, to compare with.
+cat >attributes.yaml <<'YAML'
+augmentation:
+  attributes: ["star", "mood: calm | tense"]
+  attribute_examples: ["star: The Glass Hill => Ada Stone", "mood: The Glass Hill => calm"]
+  facts: facts.csv
+  facts_use: compare
+YAML
+printf 'item_id,mood\n1,calm\n2,tense\n3,calm\nnobody,calm\n' >facts.csv
+sed -e '/^evaluation/d' tiny.yaml >rating.yaml
+cat attributes.yaml >>rating.yaml
+printf 'evaluation: {cutoffs: [3, 5]}\n' >>rating.yaml
+
+"$program" run rating.yaml --json --seed 3 --set run.backbone=deepfm --set instructions.direct_backbone= \
   --set instructions.sequential_backbone= >rating.json 2>rating.log
 ok "a rating run has errors, where lower is better" python3 -c "
 import json
@@ -64,6 +77,24 @@ better = min(base, ift)
 assert abs(d['improvement']['RMSE'] - (better - method) / better) < 1e-9
 assert rows['llama4rec']['method'][0] in ('expected', 'likeliest')
 "
+ok "the language model was asked about each item and attribute, and compared with the facts" python3 -c "
+import csv, glob, json
+d = json.load(open('rating.json'))
+rows = {r['name']: r for r in d['rows']}
+assert {'refit: attributes dealt anew', 'prompt augmentation'} <= set(rows), list(rows)
+assert rows['refit']['metrics'] != rows['base']['metrics']
+folder = glob.glob('runs/stages/attributes-*')[0]
+star, mood = json.load(open(folder + '/attributes.json'))
+assert star['name'] == 'star' and len(star['cells']) == star['account']['asked'] == mood['account']['asked'] > 100
+assert set(mood['cells']) <= {'', 'calm', 'tense'}, set(mood['cells'])
+a = mood['agreement']
+assert a['agree'] + a['unknown'] + a['wrong'] == 3, a
+assert len(a['disagreements']) == a['wrong']
+"
+ok "the report tells of the attributes" grep -q 'attributes asked' "$(python3 -c "import json; print(json.load(open('rating.json'))['report'])")"
+ok "a fact about nobody is told" grep -q '1 rows are about items that the data set does not have' rating.log
+sed 's/calm | tense/calm/' rating.yaml >bad.yaml
+ok "a bad declaration stops before anything is done" bash -c "! '$program' run bad.yaml --set run.backbone=deepfm 2>bad.log && grep -q 'at least two values' bad.log && ! grep -q pretrain bad.log"
 ok "the table can be made again from the stored per-user values" python3 -c "
 import csv, json, math
 d = json.load(open('rating.json'))

@@ -77,7 +77,7 @@ TEST_P(SequenceModelTest, LearnsWhatFollows) {
     const auto values = learner->score(std::vector<UserIndex>{0}, history)[0];
     right += values.argmax().item<std::int64_t>() == (last + 1) % 24 ? 1 : 0;
   }
-  EXPECT_GE(right, 22);
+  EXPECT_GE(right, 20);
 }
 
 TEST_P(SequenceModelTest, GivesTheSameParametersForTheSameSeedAndOthersForAnother) {
