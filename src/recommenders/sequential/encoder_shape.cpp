@@ -31,9 +31,9 @@ std::vector<EncoderPart> encoder_parts(const EncoderShape& shape) {
     add(name("output_bias"), {d}, kZero);
     add(name("inner_norm"), {d}, kOne);
     add(name("inner_norm_bias"), {d}, kZero);
-    add(name("inner"), {4 * d, d}, kNormal);
-    add(name("inner_bias"), {4 * d}, kZero);
-    add(name("outer"), {d, 4 * d}, kNormal);
+    add(name("inner"), {shape.inner(), d}, kNormal);
+    add(name("inner_bias"), {shape.inner()}, kZero);
+    add(name("outer"), {d, shape.inner()}, kNormal);
     add(name("outer_bias"), {d}, kZero);
   }
   add("norm", {d}, kOne);

@@ -14,7 +14,9 @@ struct EncoderShape {
   std::int64_t dimension = 64;
   std::int64_t layers = 2;
   std::int64_t heads = 1;
+  std::int64_t expansion = 4;  ///< inner size of the feed-forward layers, in dimensions
   double dropout = 0;
+  [[nodiscard]] std::int64_t inner() const { return expansion * dimension; }
 };
 
 /// A named piece of the buffer.
@@ -27,7 +29,7 @@ struct EncoderPart {
 };
 
 /// "items" [items + 1, d], "positions" [length, d], for each layer N "N.attention_norm" [d], "N.query_key_value" [3 d, d],
-/// "N.output" [d, d], "N.inner_norm" [d], "N.inner" [4 d, d], "N.outer" [d, 4 d], each with a bias "..._bias"; at last "norm" [d] with one.
+/// "N.output" [d, d], "N.inner_norm" [d], "N.inner" [inner, d], "N.outer" [d, inner], each with a bias "..._bias"; at last "norm" [d] with one.
 std::vector<EncoderPart> encoder_parts(const EncoderShape& shape);
 
 /// Numbers that an encoder of this shape has.

@@ -80,8 +80,8 @@ FastEncoderWeights::FastEncoderWeights(const EncoderShape& shape) : shape_(shape
                     .inner_norm_bias = of("inner_norm_bias"),
                     .joint = linear("query_key_value", d, 3 * d),
                     .output = linear("output", d, d),
-                    .inner = linear("inner", d, 4 * d),
-                    .outer = linear("outer", 4 * d, d)};
+                    .inner = linear("inner", d, shape.inner()),
+                    .outer = linear("outer", shape.inner(), d)};
     layers_.push_back(std::move(layer));
   }
 }
@@ -148,6 +148,7 @@ void FastEncoderPass::forward_layer(const FastEncoderWeights& weights, std::size
   const auto& places = layer.places;
   auto& kept = kept_[number];
   const auto d = weights.shape().dimension;
+  const auto inner = weights.shape().inner();
   const auto tokens = pack.tokens();
   const auto asking = queries(weights, number, pack);
   const auto rows = static_cast<std::int64_t>(asking.tokens.size());
@@ -174,8 +175,8 @@ void FastEncoderPass::forward_layer(const FastEncoderWeights& weights, std::size
   layer_norm(middle, rows, d, weights.at(places.inner_norm), weights.at(places.inner_norm_bias),
              sized(kept.inner_normal, rows * d), sized(kept.middle_moments, rows));
   linear_forward(weights, places.inner, layer.inner.forward, kept.inner_normal.data(), rows,
-                 sized(kept.inner, rows * 4 * d));
-  gelu(kept.inner.data(), rows * 4 * d, sized(kept.active, rows * 4 * d));
+                 sized(kept.inner, rows * inner));
+  gelu(kept.inner.data(), rows * inner, sized(kept.active, rows * inner));
   float* const out = sized(to, rows * d);
   linear_forward(weights, places.outer, layer.outer.forward, kept.active.data(), rows, out);
   drop(dropout_at(dropouts, 4 * number + 3), pack, rows, d, factors_, out, token_of);
@@ -198,6 +199,7 @@ void FastEncoderPass::backward_layer(const FastEncoderWeights& weights, std::siz
   const auto& places = layer.places;
   auto& kept = kept_[number];
   const auto d = weights.shape().dimension;
+  const auto inner = weights.shape().inner();
   const auto tokens = pack.tokens();
   const auto asking = queries(weights, number, pack);
   const auto rows = static_cast<std::int64_t>(asking.tokens.size());
@@ -206,11 +208,11 @@ void FastEncoderPass::backward_layer(const FastEncoderWeights& weights, std::siz
   // slopes_: of the layer's output, soon of `middle`.
   float* const middle = slopes_.data();
   float* const narrow = sized(narrow_, rows * d);
-  float* const wide = sized(wide_, rows * 4 * d);
+  float* const wide = sized(wide_, rows * std::max(inner, d));
   std::copy_n(middle, rows * d, narrow);
   drop(dropout_at(dropouts, 4 * number + 3), pack, rows, d, factors_, narrow, token_of);
   linear_backward(places.outer, layer.outer.backward, kept.active.data(), narrow, rows, wide, gradient);
-  gelu_backward(kept.inner.data(), rows * 4 * d, wide);
+  gelu_backward(kept.inner.data(), rows * inner, wide);
   linear_backward(places.inner, layer.inner.backward, kept.inner_normal.data(), wide, rows, narrow, gradient);
   layer_norm_backward(kept.middle.data(), kept.middle_moments.data(), narrow, rows, d, weights.at(places.inner_norm),
                       middle, gradient + places.inner_norm, gradient + places.inner_norm_bias);

@@ -95,8 +95,8 @@ class FastEncoderPass {
     std::vector<float> middle;    ///< [rows, d]
     std::vector<RowMoments> middle_moments;
     std::vector<float> inner_normal;  ///< [rows, d]
-    std::vector<float> inner;         ///< [rows, 4 d], before gelu
-    std::vector<float> active;        ///< [rows, 4 d], behind it
+    std::vector<float> inner;         ///< [rows, inner], before gelu
+    std::vector<float> active;        ///< [rows, inner], behind it
   };
   void embed(const FastEncoderWeights& weights, const SequencePack& pack, const tensor::Dropout* dropout, float* to);
   void forward_layer(const FastEncoderWeights& weights, std::size_t number, const SequencePack& pack,
@@ -118,7 +118,7 @@ class FastEncoderPass {
   std::vector<float> factors_;  ///< of a row
   std::vector<float> slopes_;   ///< of what a layer returns; then of what it takes
   std::vector<float> narrow_;   ///< [rows, d]
-  std::vector<float> wide_;     ///< [rows, 4 d]
+  std::vector<float> wide_;     ///< [rows, inner]
   std::vector<float> joint_;    ///< [tokens, 3 d]
   std::vector<float> other_;    ///< [tokens, d]
 };

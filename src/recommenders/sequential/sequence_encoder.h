@@ -17,7 +17,7 @@ namespace llama4rec::recommenders {
 
 /// Embeddings of items and positions, counted from the end of a sequence, then layers of
 ///   x + dropout(attention(norm(x)))  and  x + dropout(W2 gelu(W1 norm(x)))
-/// with inner size 4 * dimension, gelu in its form with tanh, and a last norm (the pre-norm form of Vaswani et al. 2017; Kang and McAuley, SASRec, ICDM 2018). All weights are
+/// with inner size expansion * dimension, gelu in its form with tanh, and a last norm (the pre-norm form of Vaswani et al. 2017; Kang and McAuley, SASRec, ICDM 2018). All weights are
 /// one buffer, so that one optimiser pass updates them.
 class SequenceEncoder {
  public:

@@ -13,6 +13,7 @@ namespace llama4rec::recommenders {
 struct SequenceOptions {
   std::int64_t layers = 2;
   std::int64_t heads = 1;
+  std::int64_t expansion = 4;
   std::int64_t length = 50;
   double dropout = 0.2;
   std::int64_t batch_size = 128;

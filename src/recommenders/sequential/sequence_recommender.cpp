@@ -39,6 +39,7 @@ EncoderShape SequenceRecommender::shape(std::int64_t items) const {
           .dimension = settings_.train.embedding,
           .layers = settings_.sequence.layers,
           .heads = settings_.sequence.heads,
+          .expansion = settings_.sequence.expansion,
           .dropout = settings_.sequence.dropout};
 }
 
@@ -170,6 +171,7 @@ void SequenceRecommender::save(const std::filesystem::path& file) const {
   content.settings["dimension"] = std::to_string(shape.dimension);
   content.settings["layers"] = std::to_string(shape.layers);
   content.settings["heads"] = std::to_string(shape.heads);
+  content.settings["expansion"] = std::to_string(shape.expansion);
   write_model(file, content);
 }
 
@@ -189,6 +191,7 @@ void SequenceRecommender::load(const std::filesystem::path& file) {
                      .dimension = setting("dimension", 4096),
                      .layers = setting("layers", 64),
                      .heads = setting("heads", 64),
+                     .expansion = setting("expansion", 16),
                      .dropout = settings_.sequence.dropout};
   if (shape.dimension % shape.heads != 0) {
     throw DataError(

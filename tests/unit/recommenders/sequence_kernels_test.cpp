@@ -104,7 +104,7 @@ class Reference {
     for (std::size_t i = 0; i < x.size(); ++i) {
       for (std::size_t n = 0; n < d; ++n) middle[i][n] += x[i][n];
     }
-    auto inner = linear(norm(middle, name + "inner_norm"), name + "inner", 4 * d);
+    auto inner = linear(norm(middle, name + "inner_norm"), name + "inner", static_cast<std::size_t>(shape_.inner()));
     for (auto& row : inner) {
       for (auto& v : row) v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
     }
@@ -252,7 +252,8 @@ TEST_P(SequenceKernelsTest, StatesAreThoseOfTheDefinition) {
 
 constexpr EncoderShape kSmall{.items = 21, .length = 13, .dimension = 12, .layers = 2, .heads = 3, .dropout = 0.3};
 constexpr EncoderShape kBroad{.items = 90, .length = 70, .dimension = 32, .layers = 1, .heads = 2, .dropout = 0.2};
-constexpr EncoderShape kPlain{.items = 21, .length = 13, .dimension = 10, .layers = 3, .heads = 1, .dropout = 0};
+constexpr EncoderShape kPlain{
+    .items = 21, .length = 13, .dimension = 10, .layers = 3, .heads = 1, .expansion = 1, .dropout = 0};
 
 INSTANTIATE_TEST_SUITE_P(Lessons, SequenceKernelsTest,
                          testing::Values(Case{.shape = kSmall}, Case{.shape = kSmall, .negatives = true},
