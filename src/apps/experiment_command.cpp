@@ -5,6 +5,9 @@
 #include <llama4rec/error.h>
 
 #include "apps/commands.h"
+#include "data/load.h"
+#include "data/statistics.h"
+#include "pipeline/attribute_agreement.h"
 #include "pipeline/baselines.h"
 #include "pipeline/method_experiments.h"
 #include "tensor/torch.h"
@@ -67,6 +70,7 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
   struct Arguments {
     pipeline::MethodPlan plan;
     std::string configuration;
+    std::string other;
     std::string directory = "runs/experiments/method";
   };
   auto arguments = std::make_shared<Arguments>();
@@ -80,6 +84,12 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
                    "small: the language model made on the spot; paper: the paper's sizes")
       ->check(CLI::IsMember({"small", "paper"}));
   command->add_option("--config", arguments->configuration, "A YAML file to overlay")->type_name("FILE");
+  if (experiment.duel) {
+    command
+        ->add_option("--other", arguments->other,
+                     "A YAML file with the other language model's options (llm.*, remote.*)")
+        ->type_name("FILE");
+  }
   command->add_option("--output", arguments->directory, "Where stages, runs and tables are kept")->type_name("DIR");
   command->callback([&context, &experiment, arguments] {
     const auto configuration = context.load_configuration(arguments->configuration);
@@ -87,6 +97,10 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
     auto& plan = arguments->plan;
     plan.directory = arguments->directory;
     plan.seed = static_cast<std::uint64_t>(runtime.seed);
+    if (!arguments->other.empty()) {
+      plan.other.emplace(configuration.shared_table());
+      plan.other->load_yaml(arguments->other);
+    }
     const auto document = pipeline::run_method_experiment(experiment, plan, configuration,
                                                           tensor::parse_device(runtime.device), context.command_line);
     if (context.json) {
@@ -97,13 +111,79 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
   });
 }
 
+void add_agreement(CLI::App& group, Context& context) {
+  struct Arguments {
+    pipeline::AgreementPlan plan;
+    std::string configuration;
+    std::string judge;
+    std::string verdicts;
+    std::string directory = "runs/experiments/method";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command =
+      group.add_subcommand("figure8", "Figure 8: generated attributes against a judge or a table of facts");
+  command->add_option("--datasets", arguments->plan.datasets, "Names or folders, separated by commas")->delimiter(',');
+  command->add_option("--items", arguments->plan.sample, "Items (users) drawn per data set")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}));
+  command
+      ->add_option("--judge", arguments->judge,
+                   "A YAML file with the judging language model's options (llm.*, remote.*)")
+      ->type_name("FILE");
+  command->add_option("--verdicts", arguments->verdicts, "disagreements.csv with a person's verdicts: count them")
+      ->type_name("FILE");
+  command->add_option("--config", arguments->configuration, "A YAML file to overlay")->type_name("FILE");
+  command->add_option("--output", arguments->directory, "Where stages and tables are kept")->type_name("DIR");
+  command->callback([&context, arguments] {
+    const auto configuration = context.load_configuration(arguments->configuration);
+    const auto runtime = configuration.read<RuntimeOptions>();
+    auto& plan = arguments->plan;
+    plan.directory = arguments->directory;
+    plan.verdicts = arguments->verdicts;
+    plan.seed = static_cast<std::uint64_t>(runtime.seed);
+    if (!arguments->judge.empty()) {
+      plan.judge.emplace(configuration.shared_table());
+      plan.judge->load_yaml(arguments->judge);
+    }
+    const auto document = pipeline::run_attribute_agreement(plan, configuration, tensor::parse_device(runtime.device),
+                                                            context.command_line);
+    if (context.json) {
+      Context::print_json(document);
+    } else {
+      std::cout << pipeline::agreement_markdown(document);
+    }
+  });
+}
+
+void add_statistics(CLI::App& group, Context& context) {
+  auto names =
+      std::make_shared<std::vector<std::string>>(std::vector<std::string>{"ml-100k", "ml-1m", "book-crossing"});
+  CLI::App* command = group.add_subcommand("table3", "Table III: the data sets");
+  command->add_option("--datasets", *names, "Names or folders, separated by commas")->delimiter(',');
+  command->callback([&context, names] {
+    const auto configuration = context.load_configuration();
+    std::vector<data::DatasetStatistics> statistics;
+    for (const auto& name : *names) {
+      statistics.push_back(data::describe(data::load(name, configuration.read<data::DataOptions>())));
+    }
+    if (context.json) {
+      auto document = nlohmann::ordered_json::array();
+      for (const auto& it : statistics) document.push_back(data::to_json(it));
+      Context::print_json(document);
+    } else {
+      std::cout << data::to_comparison(statistics);
+    }
+  });
+}
+
 }  // namespace
 
 void add_experiment_command(CLI::App& program, Context& context) {
   auto* command = program.add_subcommand("experiment", "Tables over data sets, models and seeds, resumable");
   command->require_subcommand(1);
   add_baselines(*command, context);
+  add_statistics(*command, context);
   for (const auto& experiment : pipeline::method_experiments()) add_method(*command, context, experiment);
+  add_agreement(*command, context);
 }
 
 }  // namespace llama4rec::apps

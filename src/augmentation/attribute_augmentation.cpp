@@ -120,7 +120,10 @@ nlohmann::ordered_json to_json(const std::vector<GeneratedAttribute>& attributes
     one["cells"] = it.cells;
     if (it.agreement) {
       auto& agreement = one["agreement"];
-      agreement = {{"agree", it.agreement->agree}, {"unknown", it.agreement->unknown}, {"wrong", it.agreement->wrong}};
+      agreement = {{"agree", it.agreement->agree},
+                   {"unknown", it.agreement->unknown},
+                   {"wrong", it.agreement->wrong},
+                   {"undecided", it.agreement->undecided}};
       agreement["disagreements"] = nlohmann::ordered_json::array();
       for (const auto& d : it.agreement->disagreements) {
         agreement["disagreements"].push_back({d.id, d.title, d.attribute, d.answer, d.fact, d.verdict});
@@ -146,8 +149,11 @@ std::vector<GeneratedAttribute> attributes_from_json(const nlohmann::json& docum
                   .distinct = account.at("distinct")};
     if (one.contains("agreement")) {
       const auto& from = one.at("agreement");
-      Agreement agreement{
-          .agree = from.at("agree"), .unknown = from.at("unknown"), .wrong = from.at("wrong"), .disagreements = {}};
+      Agreement agreement{.agree = from.at("agree"),
+                          .unknown = from.at("unknown"),
+                          .wrong = from.at("wrong"),
+                          .undecided = from.at("undecided"),
+                          .disagreements = {}};
       for (const auto& d : from.at("disagreements")) {
         agreement.disagreements.push_back(
             {.id = d[0], .title = d[1], .attribute = d[2], .answer = d[3], .fact = d[4], .verdict = d[5]});

@@ -123,7 +123,8 @@ std::vector<Disagreement> read_disagreements(const std::filesystem::path& file) 
     if (fields.size() != kColumns.size()) {
       reader.fail(fields.size(), fmt::format("{} fields, expected {}", fields.size(), kColumns.size()));
     }
-    const std::string verdict = text::lower(text::trim(fields[5]));
+    std::string verdict = text::lower(text::trim(fields[5]));
+    if (verdict == kUndecided) verdict.clear();
     if (!verdict.empty() && verdict != "agree" && verdict != "unknown" && verdict != "wrong") {
       reader.fail(5, fmt::format("the verdict is \"{}\", expected agree, unknown, wrong or nothing", fields[5]));
     }
@@ -143,10 +144,9 @@ Agreement with_verdicts(Agreement agreement, const std::vector<Disagreement>& ju
       return other.id == it.id && other.attribute == it.attribute && other.answer == it.answer && other.fact == it.fact;
     });
     if (found == judged.end() || found->verdict.empty()) continue;
+    --(it.verdict == kUndecided ? agreement.undecided : agreement.wrong);
     it.verdict = found->verdict;
-    if (it.verdict == "wrong") continue;
-    --agreement.wrong;
-    ++(it.verdict == "agree" ? agreement.agree : agreement.unknown);
+    ++(it.verdict == "agree" ? agreement.agree : it.verdict == "unknown" ? agreement.unknown : agreement.wrong);
   }
   return agreement;
 }

@@ -34,16 +34,20 @@ struct Disagreement {
   std::string attribute;
   std::string answer;
   std::string fact;
-  std::string verdict;  ///< a person's: "agree", "unknown", "wrong"; empty: none yet
+  std::string verdict;  ///< a person's: "agree", "unknown", "wrong"; empty or kUndecided: none yet
 };
+
+/// What stands in the verdict's place where a judge could not tell.
+inline constexpr const char* kUndecided = "undecided";
 
 /// Counts over the compared.
 struct Agreement {
   std::int64_t agree = 0;
   std::int64_t unknown = 0;  ///< no answer where there is a fact
   std::int64_t wrong = 0;
-  std::vector<Disagreement> disagreements;
-  [[nodiscard]] std::int64_t compared() const { return agree + unknown + wrong; }
+  std::int64_t undecided = 0;               ///< a judge could not tell
+  std::vector<Disagreement> disagreements;  ///< the wrong and the undecided
+  [[nodiscard]] std::int64_t compared() const { return agree + unknown + wrong + undecided; }
 };
 
 /// Compares cells ("a|b") with facts that were read the same way; only where there is a fact. They agree where they share a value, ASCII letters
@@ -55,7 +59,7 @@ Agreement compare_with_facts(const Dataset& dataset, bool of_users, const std::s
 std::string disagreements_csv(const std::vector<Disagreement>& disagreements);
 /// Reads such a file back. DataError with line and column for anything else.
 std::vector<Disagreement> read_disagreements(const std::filesystem::path& file);
-/// The counts after a person's verdicts: what was wrong and got one is counted as it says.
+/// The counts after a person's verdicts: a disagreement that got one is counted as it says.
 Agreement with_verdicts(Agreement agreement, const std::vector<Disagreement>& judged);
 
 }  // namespace llama4rec::augmentation

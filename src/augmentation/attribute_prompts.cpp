@@ -26,10 +26,30 @@ void append_table(const AttributeTable& table, std::size_t row, std::vector<std:
 
 }  // namespace
 
+void append_description(const AttributeSources& sources, bool of_user, std::int64_t index,
+                        std::vector<std::string>& segments) {
+  const auto row = static_cast<std::size_t>(index);
+  const Dataset& dataset = sources.dataset;
+  if (of_user) {
+    segments.push_back(dataset.user_ids[row]);
+    append_table(dataset.user_attributes, row, segments);
+    if (row < sources.liked.size() && !sources.liked[row].empty()) {
+      const auto& liked = sources.liked[row];
+      segments.emplace_back("; liked: ");
+      for (std::size_t n = liked.size() - std::min(liked.size(), kLikedTitles); n < liked.size(); ++n) {
+        segments.push_back(sources.texts.title(liked[n]));
+        if (n + 1 < liked.size()) segments.emplace_back(", ");
+      }
+    }
+  } else {
+    segments.push_back(sources.texts.title(static_cast<ItemIndex>(index)));
+    append_table(dataset.item_attributes, row, segments);
+  }
+}
+
 CompletionRequest attribute_request(const AttributeSources& sources, const AttributeDeclaration& attribute,
                                     const std::vector<AttributeExample>& examples, std::int64_t index) {
   const auto row = static_cast<std::size_t>(index);
-  const Dataset& dataset = sources.dataset;
   const std::string noun = attribute.of_user ? "user" : sources.texts.noun();
   CompletionRequest request;
   auto& segments = request.prompt.segments;
@@ -47,21 +67,7 @@ CompletionRequest attribute_request(const AttributeSources& sources, const Attri
     segments.insert(segments.end(), {noun + ": ", example.text, asked, example.value, "\n"});
   }
   segments.push_back(noun + ": ");
-  if (attribute.of_user) {
-    segments.push_back(dataset.user_ids[row]);
-    append_table(dataset.user_attributes, row, segments);
-    if (row < sources.liked.size() && !sources.liked[row].empty()) {
-      const auto& liked = sources.liked[row];
-      segments.emplace_back("; liked: ");
-      for (std::size_t n = liked.size() - std::min(liked.size(), kLikedTitles); n < liked.size(); ++n) {
-        segments.push_back(sources.texts.title(liked[n]));
-        if (n + 1 < liked.size()) segments.emplace_back(", ");
-      }
-    }
-  } else {
-    segments.push_back(sources.texts.title(static_cast<ItemIndex>(index)));
-    append_table(dataset.item_attributes, row, segments);
-  }
+  append_description(sources, attribute.of_user, index, segments);
   if (sources.facts != nullptr && sources.facts->of_users == attribute.of_user) {
     for (const auto& [name, cells] : sources.facts->cells) {
       if (cells[row].empty()) continue;

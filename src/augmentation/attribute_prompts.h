@@ -23,6 +23,10 @@ struct AttributeSources {
   bool verbose = false;                   ///< full sentences before the lines (prompts.style)
 };
 
+/// The item's title and known attributes, or the user's id, attributes and liked titles.
+void append_description(const AttributeSources& sources, bool of_user, std::int64_t index,
+                        std::vector<std::string>& segments);
+
 /// Solved examples, then what is known of the item or user, then the attribute's name: one line each, as in
 ///   movie: The Glass Hill; mood: calm
 ///   movie: Seven Rivers; genres: Drama, Crime; mood:

@@ -139,6 +139,23 @@ std::string to_table(const DatasetStatistics& statistics) {
   return text;
 }
 
+std::string to_comparison(const std::vector<DatasetStatistics>& statistics) {
+  std::vector<std::vector<std::string>> rows = {{""},        {"# of users"},    {"# of items"},   {"# of ratings"},
+                                                {"density"}, {"user features"}, {"item features"}};
+  for (const auto& it : statistics) {
+    const auto count = [](std::int64_t value) { return text::with_thousands(value); };
+    const std::vector<std::string> column = {it.name + (it.synthetic ? " (synthetic)" : ""),
+                                             count(it.users),
+                                             count(it.items),
+                                             count(it.ratings),
+                                             truncated_density(it.density),
+                                             list(it.user_features),
+                                             list(it.item_features)};
+    for (std::size_t row = 0; row < rows.size(); ++row) rows[row].push_back(column[row]);
+  }
+  return aligned(rows, false);
+}
+
 nlohmann::ordered_json to_json(const DatasetStatistics& statistics) {
   nlohmann::ordered_json json = {{"dataset", statistics.name},
                                  {"synthetic", statistics.synthetic},

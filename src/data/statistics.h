@@ -47,6 +47,8 @@ DatasetStatistics describe(const LoadedData& data);
 
 /// The figures as an aligned Markdown table. The density has six digits, cut off like the paper's.
 std::string to_table(const DatasetStatistics& statistics);
+/// Several data sets side by side, as the paper's Table III has them.
+std::string to_comparison(const std::vector<DatasetStatistics>& statistics);
 nlohmann::ordered_json to_json(const DatasetStatistics& statistics);
 
 }  // namespace llama4rec::data

@@ -1,6 +1,7 @@
 #include "pipeline/method_experiments.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -8,6 +9,7 @@
 #include "core/atomic_file.h"
 #include "core/log.h"
 #include "core/text.h"
+#include "pipeline/duel.h"
 #include "pipeline/run.h"
 #include "recommenders/registry.h"
 
@@ -75,6 +77,13 @@ std::vector<MethodExperiment> make_experiments() {
                     {"2,500 instructions", {"instructions.most=2500"}},
                     {"all instructions", {}}},
        .rows = kMainRows},
+      {.name = "figure7",
+       .description = "Figure 7: Llama4Rec against another language model (--other), 100 listwise tasks",
+       .datasets = {"book-crossing"},
+       .models = {"cl4srec"},
+       .variants = {{"ours", {}}, {"the other", {"llm.hidden=64", "llm.intermediate=176", "llm.layers=2"}}},
+       .rows = kMainRows,
+       .duel = true},
       {.name = "controls",
        .description = "Every row of every backbone, with the controls",
        .datasets = {"ml-100k"},
@@ -86,15 +95,17 @@ std::vector<MethodExperiment> make_experiments() {
 }
 
 /// One run's options.
-config::Configuration run_configuration(const MethodPlan& plan, const config::Configuration& configuration,
-                                        const ExperimentVariant& variant, const std::string& dataset,
-                                        const std::string& model) {
+config::Configuration run_configuration(const MethodExperiment& experiment, const MethodPlan& plan,
+                                        const config::Configuration& configuration, const ExperimentVariant& variant,
+                                        const std::string& dataset, const std::string& model) {
   config::Configuration result(configuration.shared_table());
   const auto set = [&](const std::string& assignment) { result.set(assignment); };
   set("run.profile=" + plan.scale);
   if (plan.scale == "paper") std::for_each(kPaperScale.begin(), kPaperScale.end(), set);
   std::for_each(variant.assignments.begin(), variant.assignments.end(), set);
   result.overlay(configuration);  // what the user set stands above
+  const bool other = plan.other && &variant == &experiment.variants.back();
+  if (experiment.duel && other) result.overlay(*plan.other);
   set("data.name=" + dataset);
   set("run.backbone=" + model);
   set("run.directory=" + plan.directory.string());
@@ -130,6 +141,24 @@ Json shown(const MethodExperiment& experiment, const Json& run, const std::strin
   return result;
 }
 
+/// The second run of a pair brings the duel.
+void add_duel(Json& document, const std::filesystem::path& per_user, std::uint64_t seed,
+              std::vector<std::filesystem::path>& played) {
+  constexpr std::int64_t kTasks = 100;  // the paper's
+  played.push_back(per_user);
+  if (played.size() < 2) return;
+  Json& run = document["runs"].back();
+  run["duels"] = Json::array();
+  for (const Duel& duel : play_duels(read_per_user(played[0], seed, "llama4rec"), read_per_user(played[1], seed, "ift"),
+                                     read_per_user(played[0], seed, "oracle"), kTasks, seed)) {
+    run["duels"].push_back({{"metric", duel.metric},
+                            {"tasks", duel.tasks()},
+                            {"wins", duel.wins},
+                            {"ties", duel.ties},
+                            {"losses", duel.losses}});
+  }
+}
+
 }  // namespace
 
 const std::vector<MethodExperiment>& method_experiments() {
@@ -162,15 +191,18 @@ Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan&
                 {"runs", Json::array()}};
   const std::size_t count = datasets.size() * experiment.variants.size() * models.size();
   std::size_t number = 0;
+  std::map<std::string, std::vector<std::filesystem::path>> played;
   for (const std::string& dataset : datasets) {
     for (const ExperimentVariant& variant : experiment.variants) {
       for (const std::string& model : models) {
         log::info("{}: {} on {}{} (run {} of {})", experiment.name, model, dataset,
                   variant.label.empty() ? "" : ", " + variant.label, ++number, count);
-        const config::Configuration options = run_configuration(plan, configuration, variant, dataset, model);
+        const config::Configuration options =
+            run_configuration(experiment, plan, configuration, variant, dataset, model);
         const RunSetup setup(options, obtain_data(options), device);
         const RunResult run = run_method(setup, plan.seed, command_line);
         document["runs"].push_back(shown(experiment, run.document, variant.label));
+        if (experiment.duel) add_duel(document, run.folder / "per_user.tsv", plan.seed, played[dataset + " " + model]);
         // Written after each run, so that what is there can be read while the rest is made.
         write_file_atomically(plan.directory / (experiment.name + ".json"), document.dump(2) + "\n");
         write_file_atomically(plan.directory / (experiment.name + ".md"), method_markdown(document));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct MethodExperiment {
   std::vector<ExperimentVariant> variants;
   std::vector<std::string> rows;  ///< names of a run's rows, in the table's order
   bool grid = false;              ///< also the choosing metric by a1 and a2
+  bool duel = false;  ///< the first variant's Llama4Rec against the second's language model, task by task (duel.h)
 };
 
 /// All of them, in the paper's order.
@@ -44,6 +46,7 @@ struct MethodPlan {
   std::string scale =
       "small";  ///< "small": what this program's defaults make on a laptop; "paper": the paper's sizes, for a checkpoint
   std::filesystem::path directory = "runs/experiments/method";
+  std::optional<config::Configuration> other;  ///< of a duel: the other language model's options, above all others
 };
 
 /// Runs or resumes every run of the experiment; they share their stages, also with other experiments in the same directory. A run that ended

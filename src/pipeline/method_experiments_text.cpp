@@ -77,6 +77,22 @@ std::string grid_of(const Json& grid) {
          row_of(std::vector<std::string>(columns.size(), "---")) + rows;
 }
 
+std::string duels_of(const Json& duels) {
+  std::string text =
+      "\nLlama4Rec against this language model alone, on random users whose item is among the candidates (first "
+      "seed):\n\n" +
+      row_of({"metric", "tasks", "win", "tie", "loss"}) + row_of({"---", "---", "---", "---", "---"});
+  for (const Json& duel : duels) {
+    const auto tasks = duel.at("tasks").get<double>();
+    const auto share = [&](const char* name) {
+      return fmt::format("{:.0f}%", 100 * duel.at(name).get<double>() / tasks);
+    };
+    text += row_of({duel.at("metric").get<std::string>(), fmt::format("{}", duel.at("tasks").get<std::int64_t>()),
+                    share("wins"), share("ties"), share("losses")});
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string method_markdown(const Json& document) {
@@ -95,6 +111,7 @@ std::string method_markdown(const Json& document) {
                         run.at("seeds").size(), run.at("seconds").get<double>());
     text += table_of(run);
     if (run.contains("grid")) text += grid_of(run.at("grid"));
+    if (run.contains("duels")) text += duels_of(run.at("duels"));
   }
   return text;
 }

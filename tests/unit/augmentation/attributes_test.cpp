@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "augmentation/attribute_augmentation.h"
+#include "augmentation/attribute_judge.h"
 #include "support/tiny_dataset.h"
 
 namespace llama4rec::augmentation {
@@ -330,6 +331,55 @@ TEST_F(Generation, IsReadBackFromJson) {
   EXPECT_EQ(to_json(again).dump(), to_json(made).dump());
   EXPECT_EQ(again[0].cells, made[0].cells);
   EXPECT_EQ(again[0].agreement->disagreements[0].fact, "Bo");
+}
+
+/// Says yes to Ada, no to Bo, nothing that can be read to Di.
+class Judge final : public LanguageModel {
+ public:
+  std::vector<Completion> complete(std::span<const CompletionRequest> requests, const CompletionProgress&) override {
+    std::vector<Completion> result;
+    for (const auto& request : requests) {
+      const auto prompt = request.prompt.joined();
+      asked.push_back(prompt);
+      EXPECT_THAT(request.grammar.options, ElementsAre("yes", "no", "unknown"));
+      Completion answer;
+      const bool ada = prompt.find("Ada") != std::string::npos;
+      const bool bo = prompt.find("Bo") != std::string::npos;
+      answer.order = {ada ? 0 : bo ? 1 : 2};
+      if (prompt.find("Di") != std::string::npos) answer = {.text = "", .outcome = AnswerOutcome::kDropped};
+      result.push_back(answer);
+    }
+    return result;
+  }
+  [[nodiscard]] std::int64_t count_tokens(const std::string&) const override { return 1; }
+  [[nodiscard]] std::int64_t context_length() const override { return 1000; }
+  [[nodiscard]] std::string fingerprint() const override { return "judge"; }
+  Values asked;
+};
+
+TEST_F(Facts, OfAJudgeAreYesNoAndUndecided) {
+  const Dataset dataset = small();
+  const prompts::ItemTexts texts(dataset);
+  Judge judge;
+  auto agreement = judge_attribute({.dataset = dataset, .texts = texts, .liked = {}}, {.name = "star"},
+                                   {"Ada|Cy", "Bo", "", "Di"}, {3, 2, 1, 0}, judge, {});
+  ASSERT_EQ(judge.asked.size(), 3U) << "nothing is not asked about";
+  EXPECT_EQ(
+      judge.asked[2],
+      "movie: The Glass Hill; genres: Drama, Crime; year: 1990; claimed star: Ada, Cy; right (yes, no or unknown): ");
+  EXPECT_EQ(agreement.agree, 1);
+  EXPECT_EQ(agreement.wrong, 1);
+  EXPECT_EQ(agreement.unknown, 1);
+  EXPECT_EQ(agreement.undecided, 1);
+  // A person decides what the judge could not.
+  std::ofstream(file_, std::ios::binary) << disagreements_csv(agreement.disagreements);
+  auto judged = read_disagreements(file_);
+  for (auto& it : judged) it.verdict = it.answer == "Di" ? "agree" : "";
+  agreement = with_verdicts(agreement, judged);
+  EXPECT_EQ(agreement.agree, 2);
+  EXPECT_EQ(agreement.undecided, 0);
+  EXPECT_EQ(agreement.wrong, 1);
+  EXPECT_EQ(agreement.compared(), 4);
 }
 
 TEST(AttributeControl, DealsTheSameCellsAnew) {

@@ -48,6 +48,16 @@ TEST(Statistics, CountsWhatIsInTheDataSetAndItsSplits) {
   EXPECT_EQ(s.tasks[1].unseen_test_items, 1);
 }
 
+TEST(Statistics, PutsDataSetsSideBySide) {
+  auto other = small();
+  other.dataset.name = "other";
+  other.dataset.synthetic = false;
+  const auto table = to_comparison({describe(small()), describe(other)});
+  EXPECT_THAT(table, HasSubstr("small (synthetic) | other"));
+  EXPECT_THAT(table, ::testing::ContainsRegex("# of ratings +\\| +6 +\\| +6"));
+  EXPECT_THAT(table, ::testing::ContainsRegex("item features +\\| +title, year"));
+}
+
 TEST(Statistics, PrintsAnAlignedTable) {
   const auto table = to_table(describe(small()));
   EXPECT_THAT(table, HasSubstr("small (synthetic)"));

@@ -75,6 +75,14 @@ TEST(MethodExperiments, TheMarkdownHasRowsStarsAndTheGrid) {
       HasSubstr("| a1 \\ a2 | 0.1 | 0.3 |\n| --- | --- | --- |\n| 0.1 | .0300 | .0400 |\n| 0.3 | .0500 | .0600 |\n"));
 }
 
+TEST(MethodExperiments, TheMarkdownHasTheSharesOfADuel) {
+  Json duel = document();
+  duel["runs"][0]["duels"] = {{{"metric", "H@3"}, {"tasks", 20}, {"wins", 9}, {"ties", 5}, {"losses", 6}}};
+  EXPECT_THAT(method_markdown(duel), HasSubstr("| H@3 | 20 | 45% | 25% | 30% |\n"));
+  EXPECT_TRUE(method_experiment("figure7").duel);
+  EXPECT_EQ(method_experiment("figure7").variants.size(), 2U);
+}
+
 TEST(MethodExperiments, AStarNeedsAGainAndADaggerHolm) {
   Json survives = document();
   survives["runs"][0]["tests"]["H@3"]["holm_p"] = 0.05;

@@ -9,6 +9,7 @@
 #include <llama4rec/recommender.h>
 
 #include "aggregation/aggregation_options.h"
+#include "augmentation/attribute_options.h"
 #include "llm/embedded_llm.h"
 #include "pipeline/run_setup.h"
 #include "recommenders/registry.h"
@@ -21,6 +22,7 @@ inline std::unique_ptr<RunSetup> tiny_setup(Dataset dataset, const std::vector<s
                                             std::optional<std::vector<data::Part>> parts = std::nullopt) {
   auto table = std::make_shared<config::OptionTable>();
   table->add<RunOptions>();
+  table->add<augmentation::AttributeOptions>();
   table->add<evaluation::EvaluationOptions>();
   table->add<prompts::PromptOptions>();
   table->add<prompts::InstructionOptions>();
