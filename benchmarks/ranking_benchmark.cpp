@@ -38,6 +38,9 @@ void sizes(benchmark::internal::Benchmark* run) {
   run->ArgNames({"users", "items", "masked"})
       ->Args({943, 1682, 59})
       ->Args({6040, 3706, 95})
+      ->Args({6040, 37060, 95})
+      ->Args({6040, 370600, 95})
+      ->Args({60400, 3706, 95})
       ->Unit(benchmark::kMillisecond)
       ->UseRealTime();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -13,11 +14,15 @@ namespace {
 constexpr double kUtilitySteps = 1e9;  // fused utilities are compared as whole numbers of 1e-9
 
 /// Fused utility of every candidate, in steps of 1e-9.
-std::vector<std::int64_t> fused_utilities(std::span<const std::int64_t> order, double weight) {
+std::vector<std::int64_t> fused_utilities(std::span<const std::int64_t> order, double weight, Utility utility) {
   if (!(weight >= 0 && weight <= 1)) {
     throw InternalError(fmt::format("aggregation: weight {}, expected 0 to 1", weight));
   }
-  constexpr std::int64_t kUnseen = 1;  // utilities are never positive
+  constexpr auto kUnseen = std::numeric_limits<std::int64_t>::max();
+  const auto worth = [&](std::size_t position) {
+    const auto place = static_cast<double>(position + 1);
+    return utility == Utility::kPosition ? -place : 1 / place;
+  };
   std::vector<std::int64_t> utilities(order.size(), kUnseen);
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const auto candidate = static_cast<std::size_t>(order[rank]);
@@ -27,9 +32,7 @@ std::vector<std::int64_t> fused_utilities(std::span<const std::int64_t> order, d
                       "each of 0 to {} once",
                       order.size(), order[rank], rank, order.size() - 1));
     }
-    const double conventional = -static_cast<double>(candidate + 1);
-    const double language_model = -static_cast<double>(rank + 1);
-    utilities[candidate] = std::llround(kUtilitySteps * (weight * conventional + (1 - weight) * language_model));
+    utilities[candidate] = std::llround(kUtilitySteps * (weight * worth(candidate) + (1 - weight) * worth(rank)));
   }
   return utilities;
 }
@@ -46,12 +49,14 @@ std::vector<std::int64_t> descending(const Value& values) {
 
 }  // namespace
 
-std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight) {
-  return descending(fused_utilities(language_model_order, weight));
+std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight,
+                                         Utility utility) {
+  return descending(fused_utilities(language_model_order, weight, utility));
 }
 
-std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate) {
-  const auto utilities = fused_utilities(language_model_order, weight);
+std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate,
+                           Utility utility) {
+  const auto utilities = fused_utilities(language_model_order, weight, utility);
   const auto index = static_cast<std::size_t>(candidate);
   if (candidate < 0 || index >= utilities.size()) {
     throw InternalError(fmt::format("aggregation: candidate {} of {}", candidate, utilities.size()));

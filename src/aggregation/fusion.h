@@ -1,7 +1,7 @@
 // Fusion of the backbone's and the language model's view of a user's candidates (paper, eq. 5).
 //
 // The candidates 0..k'-1 are numbered in the backbone's order. A model that puts a candidate at position s (from 1) gives it
-// the utility -s * C, with C = 1; another C scales all utilities and changes no order.
+// the utility -s * C, with C = 1 (the paper's; another C scales all utilities and changes no order), or 1 / s.
 #pragma once
 
 #include <cstddef>
@@ -11,13 +11,21 @@
 
 namespace llama4rec::aggregation {
 
+/// What a position is worth.
+enum class Utility {
+  kPosition,    ///< -s: all positions matter alike (the paper)
+  kReciprocal,  ///< 1 / s: the first ones matter most
+};
+
 /// The candidates by descending fused utility U = weight * U_conv + (1 - weight) * U_llm; ties go by the backbone's position.
 /// `language_model_order` names the candidates in the language model's order, best first: a permutation of 0..k'-1, else
 /// InternalError, as for a weight outside [0, 1]. Utilities closer than 1e-9 are ties, so that rounding decides nothing.
-std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight);
+std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight,
+                                         Utility utility = Utility::kPosition);
 
 /// Position (from 0) of one candidate in the order of `fuse_positions`, without making the order.
-std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate);
+std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate,
+                           Utility utility = Utility::kPosition);
 
 /// weight * conventional + (1 - weight) * language_model: eq. 5 with the two predicted ratings as utilities.
 double fuse_ratings(double conventional, double language_model, double weight);

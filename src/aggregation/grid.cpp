@@ -11,8 +11,6 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include "aggregation/fusion.h"
-
 namespace llama4rec::aggregation {
 namespace {
 
@@ -108,12 +106,12 @@ WeightChoice sweep(const std::string& metric, Better better, const LongTailScale
 }  // namespace
 
 WeightChoice choose_weights(std::span<const RankingCase> cases, const LongTailScale& scale,
-                            const AggregationOptions& options) {
+                            const AggregationOptions& options, Utility utility) {
   const Metric metric = parse_metric(options.metric);
   return sweep(options.metric, Better::kHigher, scale, options, [&](const auto& weight) {
     double sum = 0;
     for (const auto& [order, target, interactions] : cases) {
-      if (target >= 0) sum += metric.value(fused_position(order, weight(interactions), target) + 1);
+      if (target >= 0) sum += metric.value(fused_position(order, weight(interactions), target, utility) + 1);
     }
     return cases.empty() ? 0 : sum / static_cast<double>(cases.size());
   });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aggregation/aggregation_options.h"
+#include "aggregation/fusion.h"
 #include "aggregation/long_tail.h"
 
 namespace llama4rec::aggregation {
@@ -59,7 +60,7 @@ struct WeightChoice {
 /// |weight - 0.5|, then the smaller weight. Without cases all values are 0 and the nearest to uniform is taken.
 /// UsageError when a list of choices is empty.
 WeightChoice choose_weights(std::span<const RankingCase> cases, const LongTailScale& scale,
-                            const AggregationOptions& options);
+                            const AggregationOptions& options, Utility utility = Utility::kPosition);
 
 /// The same for rating prediction: the lowest RMSE.
 WeightChoice choose_rating_weights(std::span<const RatingCase> cases, const LongTailScale& scale,

@@ -6,6 +6,7 @@
 #include <llama4rec/error.h>
 
 #include "core/progress.h"
+#include "pipeline/candidate_chunks.h"
 #include "pipeline/language_model_rating.h"
 
 namespace llama4rec::pipeline {
@@ -41,32 +42,47 @@ std::vector<Completion> ask(LanguageModel& model, const std::vector<CompletionRe
 
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
-                                              bool augmented, const std::string& label) {
+                                              bool augmented, std::int64_t chunk, const std::string& label) {
   LanguageModelRanking ranking;
   std::vector<CompletionRequest> requests;
-  std::vector<std::size_t> asked;
   const bool tells_first = model.option_probabilities() == OptionProbabilities::kAll;
-  std::vector<CandidateOrder> listwise(cases.ranking.size());
-  std::vector<CandidateOrder> first(cases.ranking.size());
-  for (std::size_t user = 0; user < cases.ranking.size(); ++user) {
-    const auto& question = cases.ranking[user];
-    CandidateOrder given(question.ranked.size());
-    std::iota(given.begin(), given.end(), 0);
-    listwise[user] = given;
-    first[user] = given;
-    if (question.ranked.size() < 2) continue;
-    asked.push_back(user);
-    requests.push_back({.prompt = writer.templates().ranking(writer.ranking(question, augmented)),
-                        .grammar = writer.templates().ranking_grammar(question.ranked)});
+  std::vector<std::vector<CandidateOrder>> chunks;  // by user
+  for (const auto& question : cases.ranking) {
+    chunks.push_back(deal_chunks(static_cast<std::int64_t>(question.ranked.size()), chunk));
+    for (const CandidateOrder& positions : chunks.back()) {
+      if (positions.size() < 2) continue;
+      prompts::RankingCase piece = question;
+      piece.ranked.clear();
+      for (const auto position : positions) piece.ranked.push_back(question.ranked[static_cast<std::size_t>(position)]);
+      requests.push_back({.prompt = writer.templates().ranking(writer.ranking(piece, augmented)),
+                          .grammar = writer.templates().ranking_grammar(piece.ranked)});
+    }
   }
   const auto answers = ask(model, requests, label + ", listwise");
-  for (std::size_t n = 0; n < asked.size(); ++n) {
-    if (answers[n].outcome != AnswerOutcome::kAnswered) {  // the given order stays
-      ++ranking.fallbacks;
-      continue;
+  std::vector<CandidateOrder> listwise;
+  std::vector<CandidateOrder> first;
+  auto answer = answers.begin();
+  for (const auto& pieces : chunks) {
+    std::vector<CandidateOrder> generated;
+    std::vector<CandidateOrder> by_probability;
+    bool answered = true;
+    for (const CandidateOrder& positions : pieces) {
+      CandidateOrder given(positions.size());
+      std::iota(given.begin(), given.end(), 0);
+      generated.push_back(given);
+      by_probability.push_back(given);
+      if (positions.size() < 2) continue;
+      if (answer->outcome == AnswerOutcome::kAnswered) {
+        generated.back() = answer->order;
+        if (tells_first) by_probability.back() = descending(answer->option_log_probabilities);
+      } else {  // the given order stays
+        answered = false;
+      }
+      ++answer;
     }
-    listwise[asked[n]] = answers[n].order;
-    if (tells_first) first[asked[n]] = descending(answers[n].option_log_probabilities);
+    if (!answered) ++ranking.fallbacks;
+    listwise.push_back(merge_by_place(pieces, generated));
+    first.push_back(merge_by_place(pieces, by_probability));
   }
   ranking.orders["listwise"] = std::move(listwise);
   if (tells_first) ranking.orders["first"] = std::move(first);

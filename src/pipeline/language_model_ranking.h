@@ -34,11 +34,11 @@ struct LanguageModelRanking {
       0;  ///< users and methods with no answer that could be read: the backbone's order stands there
 };
 
-/// Asks everything about a phase. Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
+/// Asks everything about a phase, listwise about at most `chunk` candidates at once (candidate_chunks.h). Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
 /// the model does not tell is left out; where an answer is missing (a remote model's), the user keeps the backbone's order, and is counted.
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
-                                              bool augmented, const std::string& label);
+                                              bool augmented, std::int64_t chunk, const std::string& label);
 
 nlohmann::json to_json(const LanguageModelRanking& ranking);
 /// InternalError when the document is not of that form.

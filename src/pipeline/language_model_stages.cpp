@@ -218,7 +218,7 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     stage.summary["repeated_instructions_dropped"] = repeated;
     stage.summary["rankings_without_positive"] = cases.without_positive;
     stage.summary["targets_injected"] = cases.injected;
-    std::vector<std::int64_t> positions(static_cast<std::size_t>(setup.prompts.candidates), 0);
+    std::vector<std::int64_t> positions(static_cast<std::size_t>(setup.prompts.candidates_at_once()), 0);
     for (const auto position : cases.target_positions) ++positions[static_cast<std::size_t>(position - 1)];
     stage.summary["target_positions"] = positions;
     stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;

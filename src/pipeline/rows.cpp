@@ -31,6 +31,7 @@ struct Fusion {
   OrdersOf orders;
   std::string method;
   aggregation::WeightChoice choice;
+  aggregation::Utility utility = aggregation::Utility::kPosition;
 };
 
 /// Chooses over all seeds and makes rows seed by seed.
@@ -74,7 +75,8 @@ class RowMaker {
   }
 
   /// Weights for orders of a backbone's candidates (eq. 4-6).
-  [[nodiscard]] Fusion choose(Backbone backbone, OrdersOf orders, const std::string& method) const {
+  [[nodiscard]] Fusion choose(Backbone backbone, OrdersOf orders, const std::string& method,
+                              aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<aggregation::RankingCase> cases;
     for (const SeedOutcome& outcome : outcomes_) {
       const PhaseRanking& validation = (outcome.*backbone).validation;
@@ -87,14 +89,21 @@ class RowMaker {
                          .interactions = interactions(validation.users[n])});
       }
     }
-    auto choice = aggregation::choose_weights(cases, scale_, options_);
-    return {.backbone = backbone, .orders = std::move(orders), .method = method, .choice = std::move(choice)};
+    auto choice = aggregation::choose_weights(cases, scale_, options_, utility);
+    return {.backbone = backbone,
+            .orders = std::move(orders),
+            .method = method,
+            .choice = std::move(choice),
+            .utility = utility};
   }
 
   /// The weights for each ranking method; by the order of the methods' names.
-  [[nodiscard]] std::vector<Fusion> choose_each(Backbone backbone) const {
+  [[nodiscard]] std::vector<Fusion> choose_each(Backbone backbone,
+                                                aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<Fusion> result;
-    for (const std::string& method : methods(backbone)) result.push_back(choose(backbone, by_method(method), method));
+    for (const std::string& method : methods(backbone)) {
+      result.push_back(choose(backbone, by_method(method), method, utility));
+    }
     return result;
   }
 
@@ -146,7 +155,7 @@ class RowMaker {
     const aggregation::AdaptiveWeights weights = method.choice.weights(scale_);
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
       const PhaseRanking& test = (outcome.*method.backbone).test;
-      seed.llama4rec_lists = fuse(test, method.orders(test), weights);
+      seed.llama4rec_lists = fuse(test, method, weights);
       for (const UserIndex user : test.users) seed.weights.push_back(weights.of(interactions(user)));
     });
     rows_.choice = method.choice;
@@ -179,8 +188,8 @@ class RowMaker {
                     const aggregation::AdaptiveWeights& weights, const Complete& complete) {
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
       const auto& [validation, test] = outcome.*fusion.backbone;
-      seed.rows.push_back(measured(name, title, test, fuse(test, fusion.orders(test), weights)));
-      seed.rows.back().validation = metric_of(validation, fuse(validation, fusion.orders(validation), weights));
+      seed.rows.push_back(measured(name, title, test, fuse(test, fusion, weights)));
+      seed.rows.back().validation = metric_of(validation, fuse(validation, fusion, weights));
       seed.rows.back().method = fusion.method;
       complete(seed.rows.back());
     });
@@ -194,11 +203,12 @@ class RowMaker {
     return row;
   }
 
-  [[nodiscard]] Lists fuse(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders,
+  [[nodiscard]] Lists fuse(const PhaseRanking& phase, const Fusion& fusion,
                            const aggregation::AdaptiveWeights& weights) const {
+    const auto& orders = fusion.orders(phase);
     std::vector<CandidateOrder> fused;
     for (std::size_t n = 0; n < phase.users.size(); ++n) {
-      fused.push_back(aggregation::fuse_positions(orders[n], weights.of(interactions(phase.users[n]))));
+      fused.push_back(aggregation::fuse_positions(orders[n], weights.of(interactions(phase.users[n])), fusion.utility));
     }
     return ordered(phase, fused);
   }
@@ -279,6 +289,8 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", kRefit);
   make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
+  const std::vector<Fusion> reciprocal = make.choose_each(kRefit, aggregation::Utility::kReciprocal);
+  make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);
   make.add_fusion(

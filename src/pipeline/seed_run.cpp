@@ -118,8 +118,9 @@ class SeedStages {
       const std::string stage_name = fmt::format("{}-{}", name, to_string(phase));
       const StageResult stage = store_.run(stage_name, dependencies, [&](StageFolder& folder) {
         context_.ask(folder, phase, language_model, [&](LanguageModel& model, prompts::CaseWriter& writer) {
-          const auto ranking = rank_with_language_model(cases, model, writer, setup_.texts, augmented,
-                                                        fmt::format("{} ({})", name, to_string(phase)));
+          const auto ranking =
+              rank_with_language_model(cases, model, writer, setup_.texts, augmented, setup_.prompts.chunk,
+                                       fmt::format("{} ({})", name, to_string(phase)));
           write_file_atomically(folder.path / "orders.json", to_json(ranking).dump() + "\n");
           folder.summary["prompts"] = ranking.prompts;
           folder.summary["prompt_tokens"] = ranking.prompt_tokens;

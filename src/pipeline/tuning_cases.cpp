@@ -174,7 +174,7 @@ class TuningDrafts {
       histories.push_back(it->history);
     }
     std::vector<std::vector<ItemIndex>> lists;
-    for (auto& list : best_unseen(model, users, histories, histories, setup_.prompts.candidates)) {
+    for (auto& list : best_unseen(model, users, histories, histories, setup_.prompts.candidates_at_once())) {
       lists.push_back(std::move(list.items));
     }
     return lists;
@@ -241,7 +241,8 @@ class TuningDrafts {
     if (missing && random.uniform() < setup_.instructions.injection_rate) {
       const auto place = random.below(std::max<std::size_t>(1, question.ranked.size()));
       question.ranked.insert(question.ranked.begin() + static_cast<std::ptrdiff_t>(place), target);
-      if (question.ranked.size() > static_cast<std::size_t>(setup_.prompts.candidates)) question.ranked.pop_back();
+      if (question.ranked.size() > static_cast<std::size_t>(setup_.prompts.candidates_at_once()))
+        question.ranked.pop_back();
       ++result_.injected;
     }
     // Label: held-back positives among the candidates, the higher rating first, then the later one.

@@ -5,6 +5,8 @@ namespace llama4rec::prompts {
 void PromptOptions::declare(config::OptionVisitor& visit) {
   visit.option("prompts.candidates", candidates, config::between(2, 100),
                "Candidates k' that the language model ranks: the conventional model's best unseen items.", "IV-A5");
+  visit.option("prompts.chunk", chunk, config::between(2, 100),
+               "Most candidates of one prompt: more are dealt to several prompts, whose orders are merged.", "IV-B");
   visit.option("prompts.history_length", history_length, config::between(1, 1000),
                "Most items of a user's history in a prompt; the latest ones stay.");
   visit.option("prompts.similar_history_length", similar_history_length, config::between(1, 1000),

@@ -10,12 +10,16 @@ namespace llama4rec::prompts {
 
 struct PromptOptions {
   std::int64_t candidates = 10;
+  std::int64_t chunk = 10;
   std::int64_t history_length = 40;
   std::int64_t similar_history_length = 10;
   bool show_candidates = true;
   bool similar_user = true;
   bool hint = true;
   std::string style = "compact";
+
+  /// Candidates of one prompt.
+  [[nodiscard]] std::int64_t candidates_at_once() const { return chunk < candidates ? chunk : candidates; }
 
   void declare(config::OptionVisitor& visit);
 };

@@ -30,6 +30,19 @@ TEST(FusePositions, GivesTheHandWorkedOrder) {
   EXPECT_THAT(fuse_positions(order, 0.4), ElementsAre(0, 2, 1, 3));
 }
 
+TEST(FusePositions, WithReciprocalUtilitiesTheFirstPlacesMatterMost) {
+  // The language model's positions of candidates 0..3 are 4, 1, 2, 3.
+  const Order order{1, 2, 3, 0};
+  // 0.5: (1 + 1/4) / 2, (1/2 + 1) / 2, (1/3 + 1/2) / 2, (1/4 + 1/3) / 2 = .625, .75, .417, .292
+  EXPECT_THAT(fuse_positions(order, 0.5, Utility::kReciprocal), ElementsAre(1, 0, 2, 3));
+  EXPECT_THAT(fuse_positions(order, 0.5), ElementsAre(1, 0, 2, 3));
+  // 0.6: .7, .7, .4, .283: a tie, which the backbone decides; by positions -2.2, -1.6, -2.6, -3.6.
+  EXPECT_THAT(fuse_positions(order, 0.6, Utility::kReciprocal), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(fuse_positions(order, 0.6), ElementsAre(1, 0, 2, 3));
+  EXPECT_EQ(fused_position(order, 0.6, 1, Utility::kReciprocal), 1U);
+  EXPECT_EQ(fuse_positions(order, 0, Utility::kReciprocal), order);
+}
+
 TEST(FusePositions, FollowsOneModelAloneAtTheEnds) {
   const Order order{3, 1, 4, 0, 2};
   EXPECT_EQ(fuse_positions(order, 0), order);

@@ -93,6 +93,8 @@ TEST_F(Rows, TheWeightIsChosenOnValidationWhateverTheTestSays) {
   EXPECT_THAT(rows.seeds[0].llama4rec_lists[0], ElementsAre(12, 11, 10));
   EXPECT_THAT(rows.seeds[0].weights, ::testing::Each(std::max(method.a1, method.a2)));
   EXPECT_DOUBLE_EQ(row(rows, "uniform").weight, 0.5);
+  EXPECT_EQ(row(rows, "reciprocal utilities").method, "first");
+  EXPECT_DOUBLE_EQ(row(rows, "reciprocal utilities").validation, 1);
 }
 
 TEST_F(Rows, ThereIsOneChoiceForAllSeedsOnTheirMean) {

@@ -1,0 +1,89 @@
+#include "pipeline/candidate_chunks.h"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/pipeline/tiny_setup.h"
+
+namespace llama4rec::pipeline {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(CandidateChunks, AreDealtInTurn) {
+  EXPECT_THAT(deal_chunks(5, 2), ElementsAre(CandidateOrder{0, 3}, CandidateOrder{1, 4}, CandidateOrder{2}));
+  EXPECT_THAT(deal_chunks(4, 2), ElementsAre(CandidateOrder{0, 2}, CandidateOrder{1, 3}));
+  EXPECT_THAT(deal_chunks(3, 10), ElementsAre(CandidateOrder{0, 1, 2}));
+  EXPECT_THAT(deal_chunks(0, 10), ElementsAre(CandidateOrder{}));
+}
+
+TEST(CandidateChunks, MergeByPlaceThenByTheBackbone) {
+  // The language model prefers 3 to 0, 1 to 4.
+  EXPECT_THAT(merge_by_place(deal_chunks(5, 2), {{1, 0}, {0, 1}, {0}}), ElementsAre(1, 2, 3, 0, 4));
+  // In one chunk the order is the answer.
+  EXPECT_THAT(merge_by_place(deal_chunks(3, 5), {{2, 0, 1}}), ElementsAre(2, 0, 1));
+  for (const std::int64_t count : {1, 10, 11, 20, 50, 99, 100}) {
+    const auto chunks = deal_chunks(count, 10);
+    std::vector<CandidateOrder> orders;
+    for (const auto& chunk : chunks) {
+      CandidateOrder order(chunk.size());
+      std::iota(order.rbegin(), order.rend(), 0);
+      orders.push_back(order);
+    }
+    auto merged = merge_by_place(chunks, orders);
+    std::sort(merged.begin(), merged.end());
+    for (std::int64_t n = 0; n < count; ++n) EXPECT_EQ(merged.at(static_cast<std::size_t>(n)), n);
+  }
+}
+
+/// Orders titles by their number, highest first.
+class HighestFirst final : public LanguageModel {
+ public:
+  std::vector<Completion> complete(std::span<const CompletionRequest> requests, const CompletionProgress&) override {
+    std::vector<Completion> answers;
+    for (const auto& request : requests) {
+      largest = std::max(largest, request.grammar.options.size());
+      Completion answer;
+      const auto number = [&](std::int64_t n) {
+        return std::stoi(request.grammar.options[static_cast<std::size_t>(n)].substr(6));
+      };
+      answer.order.resize(request.grammar.options.size());
+      std::iota(answer.order.begin(), answer.order.end(), 0);
+      for (const auto n : answer.order) answer.option_log_probabilities.push_back(-number(n));
+      std::sort(answer.order.begin(), answer.order.end(), [&](auto a, auto b) { return number(a) > number(b); });
+      answers.push_back(answer);
+    }
+    return answers;
+  }
+  [[nodiscard]] std::int64_t count_tokens(const std::string&) const override { return 1; }
+  [[nodiscard]] std::int64_t context_length() const override { return 1000; }
+  [[nodiscard]] std::string fingerprint() const override { return "highest"; }
+  std::size_t largest = 0;
+};
+
+TEST(CandidateChunks, OfAPhaseAreAskedApartAndMerged) {
+  const auto setup =
+      testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5.0F}, {1, 5.0F}, {2, 5.0F}, {3, 5.0F}}}, 12), {});
+  PhaseCases cases;
+  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {4, 5, 6, 7, 8}});
+  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {9}});
+  HighestFirst model;
+  prompts::CaseWriter writer(
+      setup->texts, setup->templates, setup->prompts, 1, [](const std::string&) { return 1; }, 1000);
+  const auto ranking = rank_with_language_model(cases, model, writer, setup->texts, false, 2, "test");
+  EXPECT_EQ(model.largest, 2U);
+  EXPECT_EQ(ranking.prompts, 2) << "one candidate alone is not asked about";
+  // Chunks 4 7, 5 8, 6: the higher of each, then the lower.
+  EXPECT_THAT(ranking.orders.at("listwise")[0], ElementsAre(2, 3, 4, 0, 1));
+  EXPECT_THAT(ranking.orders.at("first")[0], ElementsAre(0, 1, 2, 3, 4)) << "the lower one is likelier to stand first";
+  EXPECT_THAT(ranking.orders.at("listwise")[1], ElementsAre(0));
+  const auto whole = rank_with_language_model(cases, model, writer, setup->texts, false, 10, "test");
+  EXPECT_THAT(whole.orders.at("listwise")[0], ElementsAre(4, 3, 2, 1, 0));
+}
+
+}  // namespace
+}  // namespace llama4rec::pipeline
