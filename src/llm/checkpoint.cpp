@@ -12,7 +12,6 @@
 #include "llm/json_reader.h"
 #include "llm/tokenizer_files.h"
 #include "llm/weight_files.h"
-#include "tensor/safetensors.h"
 
 namespace llama4rec::llm {
 namespace {
@@ -21,7 +20,6 @@ using torch::Tensor;
 using TensorMap = std::map<std::string, Tensor>;
 
 constexpr const char* kConfigFile = "config.json";
-constexpr const char* kWeightsFile = "model.safetensors";
 constexpr const char* kGenerationFile = "generation_config.json";
 constexpr std::uintmax_t kLargestConfig = 1 << 20;  // bytes
 
@@ -129,14 +127,14 @@ TensorMap standard_tensors(const Transformer& model) {
   return tensors;
 }
 
-void write_checkpoint(const std::filesystem::path& folder, const Transformer& model, const Tokenizer& tokenizer) {
+void write_checkpoint(const std::filesystem::path& folder, const Transformer& model, const Tokenizer& tokenizer,
+                      std::int64_t shard_bytes) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw InternalError(fmt::format("cannot create {}: {}", folder.string(), error.message()));
   std::filesystem::remove(folder / kConfigFile, error);            // a half-replaced folder must not look whole
   std::filesystem::remove(folder / "adapter_config.json", error);  // others would put what lay here before on top
-  tensor::write_safetensors(folder / kWeightsFile,
-                            {.tensors = standard_tensors(model), .metadata = {{"format", "pt"}}});
+  write_weight_files(folder, standard_tensors(model), shard_bytes);
   write_tokenizer(folder, tokenizer, model.config());
   write_file_atomically(folder / kGenerationFile, generation_config_to_json(model.config()));
   write_file_atomically(folder / kConfigFile, config_to_json(model.config()));

@@ -1,12 +1,14 @@
 // Checkpoint folders in the layout of Hugging Face LLaMA models: config.json, model.safetensors, the tokeniser (docs/checkpoints.md).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 
 #include "llm/tokenizer.h"
 #include "llm/transformer.h"
+#include "llm/weight_files.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
@@ -14,8 +16,10 @@ namespace llama4rec::llm {
 /// The weights under their standard names (model.layers.0.self_attn.q_proj.weight, ...), fused ones taken apart.
 std::map<std::string, torch::Tensor> standard_tensors(const Transformer& model);
 
-/// Writes the folder, every file atomically, config.json last: a folder with config.json is whole.
-void write_checkpoint(const std::filesystem::path& folder, const Transformer& model, const Tokenizer& tokenizer);
+/// Writes the folder, every file atomically, config.json last: a folder with config.json is whole. Weights of more than `shard_bytes` lie in
+/// several files (weight_files.h).
+void write_checkpoint(const std::filesystem::path& folder, const Transformer& model, const Tokenizer& tokenizer,
+                      std::int64_t shard_bytes = kShardBytes);
 
 /// config.json, and the end tokens of generation_config.json where there is one.
 ModelConfig read_checkpoint_config(const std::filesystem::path& folder);

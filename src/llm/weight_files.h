@@ -1,6 +1,7 @@
 // The weights of a checkpoint folder: model.safetensors, or the shards that its index names.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -39,5 +40,13 @@ class WeightFiles {
   std::vector<tensor::MappedSafetensors> files_;
   std::map<std::string, Entry> entries_;
 };
+
+/// Bytes of one file, as other programs cut them.
+inline constexpr std::int64_t kShardBytes = 5'000'000'000;
+
+/// Writes the tensors as model.safetensors, or, where they are more than `shard_bytes` together, as shards of at most that many bytes (a tensor
+/// alone may have more) with their index; each file atomically. Files of the other form that lie there from before go first.
+void write_weight_files(const std::filesystem::path& folder, const std::map<std::string, torch::Tensor>& tensors,
+                        std::int64_t shard_bytes = kShardBytes);
 
 }  // namespace llama4rec::llm

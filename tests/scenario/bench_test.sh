@@ -75,6 +75,14 @@ text = open('table.txt').read()
 assert text.startswith('model: ') and 'prefill' in text and '% of peak' in text and 'peak resident memory' in text, text
 assert 'decode' not in text and 'training, ' not in text and 'users/s' not in text, text"
 
+python3 -c "
+import json
+for n in range(8): print(json.dumps({'instruction': 'What comes next?', 'input': f'Movie {n}', 'output': f'Movie {n + 1}'}))" >tune.jsonl
+"$program" llm tune --model model --data tune.jsonl --out adapters --set tuning.method=lora --set tuning.lora_rank=2 --set tuning.epochs=1 \
+  --json >tune.json 2>tune.log || cat tune.log
+"$program" llm bench --model adapters --parts prefill --json >adapters.json 2>adapters.log || cat adapters.log
+ok "adapters are measured merged into their base" test "$(made "['parameters']" adapters.json)" = "$(made "['parameters']" init.json)"
+
 fails "give either --model or --shape" "$program" llm bench
 fails "give either --model or --shape" "$program" llm bench --model model --shape s6
 fails "'s7', expected s6, s110, l1100" "$program" llm bench --shape s7

@@ -10,6 +10,7 @@
 #include "core/atomic_file.h"
 #include "llm/checkpoint.h"
 #include "llm/checkpoint_description.h"
+#include "llm/lora/adapter_files.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "llm/tokenizer_files.h"
 
@@ -28,8 +29,10 @@ std::filesystem::path make_temporary_folder() {
 
 BenchModel BenchModel::of_checkpoint(const std::filesystem::path& folder) {
   BenchModel model;
-  model.config_ = read_checkpoint_config(folder);
-  model.tokenizer_ = load_tokenizer(folder, model.config_);
+  model.adapters_ = is_adapter_folder(folder);
+  const auto base = model.adapters_ ? read_adapter_config(folder).base : folder;
+  model.config_ = read_checkpoint_config(base);
+  model.tokenizer_ = load_tokenizer(base, model.config_);
   model.checkpoint_ = folder;
   model.name_ = checkpoint_name(folder);
   return model;
@@ -58,11 +61,17 @@ BenchModel::BenchModel(BenchModel&& other) noexcept
       titles_(std::move(other.titles_)),
       tokenizer_(std::move(other.tokenizer_)),
       checkpoint_(std::move(other.checkpoint_)),
+      adapters_(other.adapters_),
       shape_(std::move(other.shape_)),
       temporary_(std::exchange(other.temporary_, {})) {}
 
 Transformer BenchModel::transformer() const {
-  return shape_ ? Transformer(config_, 1, torch::kCPU) : read_checkpoint(checkpoint_, config_, torch::kCPU);
+  if (shape_) return {config_, 1, torch::kCPU};
+  if (!adapters_) return read_checkpoint(checkpoint_, config_, torch::kCPU);
+  const auto adapter = read_adapter_config(checkpoint_);
+  auto merged = read_checkpoint(adapter.base, config_, torch::kCPU);
+  read_adapters(checkpoint_, adapter, config_, torch::kCPU).merge_into(merged);
+  return merged;
 }
 
 std::unique_ptr<EmbeddedLlm> BenchModel::trainable() const {

@@ -17,7 +17,7 @@ namespace llama4rec::llm {
 /// Nothing large is in memory until it is asked for, and what is asked for is the caller's. On the CPU.
 class BenchModel {
  public:
-  /// DataError where the folder is no checkpoint.
+  /// A checkpoint, or adapters with their base. DataError where the folder is neither.
   static BenchModel of_checkpoint(const std::filesystem::path& folder);
   static BenchModel of_shape(const BenchShape& shape);
   ~BenchModel();
@@ -42,6 +42,7 @@ class BenchModel {
   SyntheticTitles titles_;
   std::unique_ptr<Tokenizer> tokenizer_;
   std::filesystem::path checkpoint_;  ///< empty: a shape
+  bool adapters_ = false;             ///< the folder holds adapters, merged into their base when it is asked for
   std::optional<BenchShape> shape_;
   std::filesystem::path temporary_;  ///< holds a shape's tokeniser; removed at the end
 };

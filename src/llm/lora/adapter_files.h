@@ -3,17 +3,10 @@
 
 #include <filesystem>
 
-#include "llm/chat_template.h"
+#include "llm/lora/adapter_config.h"
 #include "llm/lora/adapters.h"
 
 namespace llama4rec::llm {
-
-/// What adapter_config.json says.
-struct AdapterConfig {
-  std::filesystem::path base;  ///< the checkpoint's folder that the adapters belong to
-  LoraOptions options;
-  ChatOptions chat;  ///< what they were trained with; kept in the weights' metadata, which other programs pass over
-};
 
 /// Whether the folder holds adapters and no model of its own.
 bool is_adapter_folder(const std::filesystem::path& folder);

@@ -3,7 +3,9 @@
 
 #include <fstream>
 #include <limits>
+#include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <llama4rec/error.h>
@@ -116,6 +118,36 @@ TEST_F(Checkpoint, ReadsShardsAndHalfPrecision) {
   write_file_atomically(file("model.safetensors.index.json"),
                         nlohmann::json{{"weight_map", {{"model.norm.weight", "../../etc/passwd"}}}}.dump());
   EXPECT_THAT(fault(), HasSubstr("is no safetensors file of this folder"));
+}
+
+TEST_F(Checkpoint, IsWrittenInShardsAboveASizeAndReadBack) {
+  const auto config = read_checkpoint_config(folder_.path() / "model");
+  const auto transformer = read_checkpoint(folder_.path() / "model", config, torch::kCPU);
+  const auto tensors = standard_tensors(transformer);
+  std::int64_t total = 0;
+  for (const auto& [name, tensor] : tensors) total += static_cast<std::int64_t>(tensor.nbytes());
+  const auto target = folder_.path() / "sharded";
+  write_checkpoint(target, transformer, small_tokenizer(), total / 3);
+  EXPECT_FALSE(std::filesystem::exists(target / "model.safetensors"));
+  const auto index = nlohmann::json::parse(read_file(target / "model.safetensors.index.json"));
+  EXPECT_EQ(index["metadata"]["total_size"], total);
+  EXPECT_EQ(index["weight_map"].size(), tensors.size());
+  std::set<std::string> files;
+  for (const auto& [name, file] : index["weight_map"].items()) files.insert(file.get<std::string>());
+  ASSERT_GE(files.size(), 3U);
+  EXPECT_EQ(*files.begin(), fmt::format("model-00001-of-{:05}.safetensors", files.size()));
+  const auto again = standard_tensors(read_checkpoint(target, config, torch::kCPU));
+  for (const auto& [name, tensor] : tensors) EXPECT_TRUE(torch::equal(tensor, again.at(name))) << name;
+
+  // A shard that a crash left out, or an index that is missing, is said.
+  std::filesystem::rename(target / *files.begin(), target / "elsewhere");
+  EXPECT_THROW((void)read_checkpoint(target, config, torch::kCPU), DataError);
+  // Written again in one file: nothing of the other form stays.
+  write_checkpoint(target, transformer, small_tokenizer());
+  EXPECT_TRUE(std::filesystem::exists(target / "model.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(target / "model.safetensors.index.json"));
+  EXPECT_FALSE(std::filesystem::exists(target / *files.rbegin()));
+  EXPECT_NO_THROW((void)read_checkpoint(target, config, torch::kCPU));
 }
 
 TEST_F(Checkpoint, NamesTheTensorThatIsMissingMisshapenOrUnknown) {
