@@ -6,6 +6,7 @@
 #include <llama4rec/error.h>
 
 #include "aggregation/fusion.h"
+#include "aggregation/gate.h"
 #include "evaluation/ranking.h"
 
 namespace llama4rec::pipeline {
@@ -79,15 +80,8 @@ class RowMaker {
                               aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<aggregation::RankingCase> cases;
     for (const SeedOutcome& outcome : outcomes_) {
-      const PhaseRanking& validation = (outcome.*backbone).validation;
-      const auto& given = orders(validation);
-      for (std::size_t n = 0; n < validation.users.size(); ++n) {
-        const auto& candidates = validation.candidates[n];
-        const auto place = std::find(candidates.begin(), candidates.end(), validation.targets[n]);
-        cases.push_back({.language_model_order = given[n],
-                         .target = place == candidates.end() ? -1 : place - candidates.begin(),
-                         .interactions = interactions(validation.users[n])});
-      }
+      const auto of_seed = ranking_cases((outcome.*backbone).validation, orders);
+      cases.insert(cases.end(), of_seed.begin(), of_seed.end());
     }
     auto choice = aggregation::choose_weights(cases, scale_, options_, utility);
     return {.backbone = backbone,
@@ -128,6 +122,38 @@ class RowMaker {
                  [&](SeedRow& row) { row.weight = weight; });
   }
 
+  /// The method's orders with a learned gate in the place of eq. 6: fit on the validation users of all seeds. Its value on validation is
+  /// cross-fitted by user.
+  void add_gate(const std::string& name, const std::string& title, const Fusion& fusion) {
+    std::vector<aggregation::RankingCase> cases;
+    std::vector<std::int64_t> groups;
+    for (const SeedOutcome& outcome : outcomes_) {
+      const PhaseRanking& validation = (outcome.*fusion.backbone).validation;
+      const auto of_seed = ranking_cases(validation, fusion.orders);
+      cases.insert(cases.end(), of_seed.begin(), of_seed.end());
+      groups.insert(groups.end(), validation.users.begin(), validation.users.end());
+    }
+    const aggregation::Gate gate = aggregation::fit_gate(cases, scale_);
+    const std::vector<double> held_out = aggregation::cross_fitted_weights(cases, groups, scale_);
+    auto weight = held_out.begin();
+    for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
+      const auto& [validation, test] = outcome.*fusion.backbone;
+      std::vector<CandidateOrder> fused;
+      const auto& orders = fusion.orders(test);
+      for (std::size_t n = 0; n < test.users.size(); ++n) {
+        const auto features = aggregation::gate_features(orders[n], interactions(test.users[n]), scale_);
+        fused.push_back(aggregation::fuse_positions(orders[n], gate.weight(features)));
+      }
+      seed.rows.push_back(measured(name, title, test, ordered(test, fused)));
+      fused.clear();
+      for (const auto& order : fusion.orders(validation)) {
+        fused.push_back(aggregation::fuse_positions(order, *weight++));
+      }
+      seed.rows.back().validation = metric_of(validation, ordered(validation, fused));
+      seed.rows.back().method = fusion.method;
+    });
+  }
+
   /// Lists of refits on other pairs.
   void add_refit_controls() {
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
@@ -166,6 +192,21 @@ class RowMaker {
   template <class Work>
   void for_each_seed(const Work& work) {
     for (std::size_t n = 0; n < outcomes_.size(); ++n) work(outcomes_[n], rows_.seeds[n]);
+  }
+
+  /// A phase's users as the choice of weights sees them.
+  [[nodiscard]] std::vector<aggregation::RankingCase> ranking_cases(const PhaseRanking& phase,
+                                                                    const OrdersOf& orders) const {
+    std::vector<aggregation::RankingCase> cases;
+    const auto& given = orders(phase);
+    for (std::size_t n = 0; n < phase.users.size(); ++n) {
+      const auto& candidates = phase.candidates[n];
+      const auto place = std::find(candidates.begin(), candidates.end(), phase.targets[n]);
+      cases.push_back({.language_model_order = given[n],
+                       .target = place == candidates.end() ? -1 : place - candidates.begin(),
+                       .interactions = interactions(phase.users[n])});
+    }
+    return cases;
   }
 
   [[nodiscard]] std::vector<std::string> methods(Backbone backbone) const {
@@ -290,6 +331,7 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
   const std::vector<Fusion> reciprocal = make.choose_each(kRefit, aggregation::Utility::kReciprocal);
+  make.add_gate("learned gate", "Learned gate in place of the long-tail weights", method);
   make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);

@@ -94,6 +94,9 @@ TEST_F(Rows, TheWeightIsChosenOnValidationWhateverTheTestSays) {
   EXPECT_THAT(rows.seeds[0].weights, ::testing::Each(std::max(method.a1, method.a2)));
   EXPECT_DOUBLE_EQ(row(rows, "uniform").weight, 0.5);
   EXPECT_EQ(row(rows, "reciprocal utilities").method, "first");
+  // Everybody's target is where the language model puts it: the gate believes it, too.
+  EXPECT_DOUBLE_EQ(row(rows, "learned gate").validation, 1);
+  EXPECT_EQ(row(rows, "learned gate").method, "first");
   EXPECT_DOUBLE_EQ(row(rows, "reciprocal utilities").validation, 1);
 }
 
