@@ -64,9 +64,12 @@ std::vector<GeneratedAttribute> generate_attributes(const AttributeSources& sour
   const auto answers = model.complete(requests, progress);
   for (std::size_t n = 0; n < answers.size(); ++n) {
     const auto& [a, index] = places[n];
-    // A model without a readable answer says nothing.
-    ReadAnswer answer;
-    if (answers[n].outcome == AnswerOutcome::kAnswered) answer = read_answer(attributes[a], answers[n].text);
+    ReadAnswer answer{.values = {}, .unreadable = true};
+    if (answers[n].outcome == AnswerOutcome::kAnswered) {
+      const bool item = !attributes[a].of_user;
+      answer = read_answer(attributes[a], answers[n].text,
+                           item ? sources.texts.title(static_cast<ItemIndex>(index)) : std::string());
+    }
     count(answer, result[a].account);
     cells[a][static_cast<std::size_t>(index)] = std::move(answer.values);
   }
@@ -79,7 +82,8 @@ std::vector<GeneratedAttribute> generate_attributes(const AttributeSources& sour
       attribute.cells.push_back(cell_text(cell));
     }
     attribute.account.distinct = static_cast<std::int64_t>(distinct.size());
-    const auto* known = use == FactsUse::kReplace ? nullptr : facts_of(facts, attributes[a]);
+    // Answers that were shown the facts agree with them.
+    const auto* known = use == FactsUse::kCompare ? facts_of(facts, attributes[a]) : nullptr;
     if (known == nullptr) continue;
     std::vector<std::string> read;
     for (const auto& fact : *known) read.push_back(cell_text(read_answer(attributes[a], fact).values));

@@ -23,7 +23,7 @@ struct GeneratedAttribute {
   bool of_user = false;
   std::vector<std::string> cells;  ///< in the order of the data set; empty for unknown
   AttributeAccount account;
-  std::optional<Agreement> agreement;  ///< where there are facts that the answers did not copy
+  std::optional<Agreement> agreement;  ///< where there are facts to compare with
 };
 
 /// Asks for every item (user) and attribute in one batch, reads the answers, spells them alike. `facts` may be null; `use` says what for.

@@ -24,9 +24,6 @@ struct AttributeFacts {
 /// row of another length, an id twice.
 AttributeFacts read_facts(const std::filesystem::path& file, const Dataset& dataset);
 
-/// What a comparison says of one answer.
-enum class Verdict { kAgree, kUnknown, kWrong };
-
 /// An answer that is not what the fact says.
 struct Disagreement {
   std::string id;

@@ -31,7 +31,7 @@ void append_description(const AttributeSources& sources, bool of_user, std::int6
   const auto row = static_cast<std::size_t>(index);
   const Dataset& dataset = sources.dataset;
   if (of_user) {
-    segments.push_back(dataset.user_ids[row]);
+    segments.push_back(fmt::format("number {}", index + 1));  // an id of the source is nobody's business
     append_table(dataset.user_attributes, row, segments);
     if (row < sources.liked.size() && !sources.liked[row].empty()) {
       const auto& liked = sources.liked[row];

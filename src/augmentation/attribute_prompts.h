@@ -23,7 +23,7 @@ struct AttributeSources {
   bool verbose = false;                   ///< full sentences before the lines (prompts.style)
 };
 
-/// The item's title and known attributes, or the user's id, attributes and liked titles.
+/// The item's title and known attributes, or the user's number, attributes and liked titles.
 void append_description(const AttributeSources& sources, bool of_user, std::int64_t index,
                         std::vector<std::string>& segments);
 

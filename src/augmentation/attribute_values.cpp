@@ -1,6 +1,7 @@
 #include "augmentation/attribute_values.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <unordered_map>
@@ -16,9 +17,26 @@ constexpr std::size_t kLongestValue = 60;
 
 std::string_view without_ends(std::string_view text) {
   constexpr std::string_view kEnds = " \t\r\"'.`*";
-  const auto first = text.find_first_not_of(kEnds);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kEnds) - first + 1);
+  // Typographic quotes in UTF-8.
+  constexpr std::array<std::string_view, 7> kQuotes = {"\xE2\x80\x9C", "\xE2\x80\x9D", "\xE2\x80\x9E", "\xE2\x80\x98",
+                                                       "\xE2\x80\x99", "\xC2\xAB",     "\xC2\xBB"};
+  for (bool changed = true; changed;) {
+    changed = false;
+    const auto first = text.find_first_not_of(kEnds);
+    if (first == std::string_view::npos) return {};
+    text = text.substr(first, text.find_last_not_of(kEnds) - first + 1);
+    for (const auto quote : kQuotes) {
+      if (text.starts_with(quote)) {
+        text.remove_prefix(quote.size());
+        changed = true;
+      }
+      if (text.ends_with(quote)) {
+        text.remove_suffix(quote.size());
+        changed = true;
+      }
+    }
+  }
+  return text;
 }
 
 bool says_unknown(std::string_view value) {
@@ -26,7 +44,11 @@ bool says_unknown(std::string_view value) {
       "",      "unknown", "not known",     "n/a", "na",      "none",          "null",         "?",
       "-",     "unclear", "not available", "tbd", "no idea", "i do not know", "i don't know", "not sure",
       "unsure"};
-  return std::find(kForms.begin(), kForms.end(), text::lower(value)) != kForms.end();
+  static const std::vector<std::string> kBeginnings = {"unknown ", "not sure", "not known", "i am not",
+                                                       "i'm not",  "i do not", "i don't",   "no information"};
+  const std::string plain = text::lower(value);
+  return std::find(kForms.begin(), kForms.end(), plain) != kForms.end() ||
+         std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const auto& it) { return plain.starts_with(it); });
 }
 
 std::string with_single_blanks(std::string_view text) {
@@ -92,14 +114,12 @@ ReadAnswer read_number(const AttributeDeclaration& declaration, std::string_view
   if (first == std::string_view::npos) {
     return {.values = {}, .unreadable = !says_unknown(with_single_blanks(without_ends(line)))};
   }
-  // "1,234" is one number.
+  // "1,234" is one number, "1,2345" and "1,2" are two.
+  const auto digit = [&](std::size_t at) { return at < line.size() && line[at] >= '0' && line[at] <= '9'; };
   std::string digits;
   for (std::size_t i = first; i < line.size(); ++i) {
     const char c = line[i];
-    const bool group = c == ',' && i + 3 < line.size() &&
-                       std::all_of(line.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                                   line.begin() + static_cast<std::ptrdiff_t>(i) + 4,
-                                   [](char digit) { return digit >= '0' && digit <= '9'; });
+    const bool group = c == ',' && digit(i + 1) && digit(i + 2) && digit(i + 3) && !digit(i + 4);
     if (group) continue;
     if (!((c >= '0' && c <= '9') || c == '.')) break;
     digits.push_back(c);
@@ -108,7 +128,8 @@ ReadAnswer read_number(const AttributeDeclaration& declaration, std::string_view
   if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc()) {
     return {.values = {}, .unreadable = true};
   }
-  if (first > 0 && line[first - 1] == '-') number = -number;
+  const bool sign = first > 0 && line[first - 1] == '-' && (first == 1 || line[first - 2] == ' ');
+  if (sign) number = -number;
   return {.values = {bin_name(declaration.edges, number)}, .unreadable = false};
 }
 
@@ -133,11 +154,18 @@ std::string bin_name(const std::vector<double>& edges, double number) {
   return fmt::format("{}-{}", *(above - 1), *above);
 }
 
-ReadAnswer read_answer(const AttributeDeclaration& declaration, std::string_view answer) {
+ReadAnswer read_answer(const AttributeDeclaration& declaration, std::string_view answer, std::string_view title) {
   const auto start = answer.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos) return {};
   answer.remove_prefix(start);
-  const std::string_view line = answer.substr(0, answer.find('\n'));
+  std::string_view line = answer.substr(0, answer.find('\n'));
+  if (text::lower(line).starts_with(text::lower(declaration.name) + ":")) {
+    line.remove_prefix(declaration.name.size() + 1);
+  }
+  // Whoever says the title has repeated the question.
+  if (!title.empty() && text::lower(line).find(text::lower(title)) != std::string::npos) {
+    return {.values = {}, .unreadable = true};
+  }
   switch (declaration.kind) {
     case AttributeKind::kClosed:
       return read_closed(declaration, line);

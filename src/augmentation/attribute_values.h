@@ -25,11 +25,13 @@ struct AttributeAccount {
 /// - free: split at ';', ',', '/', '&', '|' and " and "; equal ones (ASCII letters alike) once; one of more than 60 bytes is unreadable;
 /// - closed: the declared value that it equals, ASCII letters alike;
 /// - number: the name of the bin of the first number in it, as 320 in "about 320 pages".
+/// The attribute's own name and a colon before it are passed over; an answer that holds `title` (empty: none) repeats the question and is
+/// unreadable.
 struct ReadAnswer {
   std::vector<std::string> values;
   bool unreadable = false;
 };
-ReadAnswer read_answer(const AttributeDeclaration& declaration, std::string_view answer);
+ReadAnswer read_answer(const AttributeDeclaration& declaration, std::string_view answer, std::string_view title = {});
 
 /// The name of a number's bin: "below 100", "100-200", ..., "500 or more".
 std::string bin_name(const std::vector<double>& edges, double number);

@@ -1,5 +1,6 @@
 #include "pipeline/attribute_stages.h"
 
+#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -22,6 +23,15 @@ constexpr const char* kDisagreementsFile = "disagreements.csv";
 std::optional<AttributeFacts> facts_of(const AttributeOptions& options, const Dataset& dataset) {
   if (options.facts.empty()) return std::nullopt;
   auto facts = augmentation::read_facts(options.facts, dataset);
+  const auto declared = options.declarations();
+  for (const auto& [name, unused] : facts.cells) {
+    const bool asked = std::any_of(declared.begin(), declared.end(),
+                                   [&](const auto& it) { return it.name == name && it.of_user == facts.of_users; });
+    if (!asked && options.use() != augmentation::FactsUse::kGround) {
+      spdlog::warn("{}: the column \"{}\" is no attribute of augmentation.attributes and is not used", options.facts,
+                   name);
+    }
+  }
   if (facts.unknown_ids > 0) {
     spdlog::warn("{}: {} rows are about {} that the data set does not have", options.facts, facts.unknown_ids,
                  facts.of_users ? "users" : "items");

@@ -87,6 +87,16 @@ TEST(AttributeAnswers, AreCleanedAndSplit) {
     EXPECT_THAT(read(nothing), IsEmpty()) << nothing;
   }
   EXPECT_THAT(read("Sandy Anders"), ElementsAre("Sandy Anders")) << "\"and\" is a word of its own";
+  EXPECT_THAT(read("Star: Ada Stone"), ElementsAre("Ada Stone"));
+  EXPECT_THAT(read("\xE2\x80\x9C"
+                   "Ada Stone.\xE2\x80\x9D"),
+              ElementsAre("Ada Stone"));
+  for (const char* nothing : {"I am not sure about that", "Unknown star", "not known to me"}) {
+    EXPECT_THAT(read(nothing), IsEmpty()) << nothing;
+  }
+  const auto echo = read_answer(free_attribute(), "movie: The glass hill; star: Ada", "The Glass Hill");
+  EXPECT_THAT(echo.values, IsEmpty());
+  EXPECT_TRUE(echo.unreadable);
   const auto endless = read_answer(free_attribute(), std::string(200, 'x'));
   EXPECT_TRUE(endless.unreadable);
   EXPECT_THAT(endless.values, IsEmpty());
@@ -110,6 +120,9 @@ TEST(AttributeAnswers, WithANumberGoIntoItsBin) {
   EXPECT_EQ(read("100"), "100-300");
   EXPECT_EQ(read("1,234 pages"), "1000 or more");
   EXPECT_EQ(read("-5"), "below 100");
+  EXPECT_EQ(read("hard-320"), "300-1000") << "a hyphen";
+  EXPECT_EQ(read("1,2345"), "below 100") << "two numbers";
+  EXPECT_EQ(read("12,345"), "1000 or more");
   EXPECT_EQ(read("unknown"), "");
   EXPECT_FALSE(read_answer(pages, "unknown").unreadable);
   EXPECT_TRUE(read_answer(pages, "many").unreadable);
@@ -226,7 +239,7 @@ TEST(AttributePrompts, ShowExamplesThenTheItem) {
   EXPECT_THAT(request.grammar.options, ElementsAre("calm", "tense", "unknown"));
   const auto of_user = attribute_request(sources, declared[1], given.examples(), 1);
   EXPECT_EQ(of_user.prompt.joined(),
-            "user: x; income: low\nuser: u1; age: 31; liked: The Glass Hill, Night Ferry; income: ");
+            "user: x; income: low\nuser: number 2; age: 31; liked: The Glass Hill, Night Ferry; income: ");
   EXPECT_EQ(of_user.grammar.kind, AnswerKind::kFreeText);
   EXPECT_LE(of_user.maximum_tokens, 32);
   AttributeFacts facts;
@@ -289,7 +302,8 @@ TEST_F(Generation, AsksForEverythingAndCountsWhatCameBack) {
   EXPECT_THAT(made[0].cells, ElementsAre("Ada Stone", "Ada Stone", "", ""));
   EXPECT_EQ(made[0].account.asked, 4);
   EXPECT_EQ(made[0].account.answered, 2);
-  EXPECT_EQ(made[0].account.unknown, 2);
+  EXPECT_EQ(made[0].account.unknown, 1);
+  EXPECT_EQ(made[0].account.unreadable, 1) << "no answer";
   EXPECT_EQ(made[0].account.respelled, 1);
   EXPECT_EQ(made[0].account.distinct, 1);
   EXPECT_THAT(made[1].cells, ElementsAre("", "high", ""));
@@ -313,6 +327,7 @@ TEST_F(Generation, LetsFactsReplaceGroundOrCompare) {
   made = generate(&facts, FactsUse::kGround);
   EXPECT_EQ(model_.asked.size(), 7U);
   EXPECT_THAT(model_.asked[0], HasSubstr("known star: Bo Reed; Cy Lund; star: "));
+  EXPECT_FALSE(made[0].agreement.has_value()) << "it was told";
   model_.asked.clear();
   made = generate(&facts, FactsUse::kCompare);
   EXPECT_EQ(model_.asked.size(), 7U);
