@@ -13,26 +13,64 @@ namespace {
 
 constexpr double kUtilitySteps = 1e9;  // fused utilities are compared as whole numbers of 1e-9
 
-/// Fused utility of every candidate, in steps of 1e-9.
-std::vector<std::int64_t> fused_utilities(std::span<const std::int64_t> order, double weight, Utility utility) {
-  if (!(weight >= 0 && weight <= 1)) {
-    throw InternalError(fmt::format("aggregation: weight {}, expected 0 to 1", weight));
-  }
-  constexpr auto kUnseen = std::numeric_limits<std::int64_t>::max();
-  const auto worth = [&](std::size_t position) {
-    const auto place = static_cast<double>(position + 1);
-    return utility == Utility::kPosition ? -place : 1 / place;
-  };
-  std::vector<std::int64_t> utilities(order.size(), kUnseen);
+double worth_of(std::size_t position, Utility utility) {
+  const auto place = static_cast<double>(position + 1);
+  return utility == Utility::kReciprocal ? 1 / place : -place;
+}
+
+/// Place of every candidate in the order, from 0.
+std::vector<std::size_t> places_of(std::span<const std::int64_t> order) {
+  constexpr auto kUnseen = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> places(order.size(), kUnseen);
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const auto candidate = static_cast<std::size_t>(order[rank]);
-    if (order[rank] < 0 || candidate >= order.size() || utilities[candidate] != kUnseen) {
+    if (order[rank] < 0 || candidate >= order.size() || places[candidate] != kUnseen) {
       throw InternalError(
           fmt::format("aggregation: the language model's order of {} candidates has {} at place {}, expected "
                       "each of 0 to {} once",
                       order.size(), order[rank], rank, order.size() - 1));
     }
-    utilities[candidate] = std::llround(kUtilitySteps * (weight * worth(candidate) + (1 - weight) * worth(rank)));
+    places[candidate] = rank;
+  }
+  return places;
+}
+
+/// The log-probabilities with the mean and the deviation of the positions -1..-k'; empty where they tell nothing.
+std::vector<double> scaled_to_positions(std::span<const double> log_probabilities) {
+  const auto count = static_cast<double>(log_probabilities.size());
+  double mean = 0;
+  for (const double value : log_probabilities) mean += value / count;
+  double squares = 0;
+  for (const double value : log_probabilities) squares += (value - mean) * (value - mean) / count;
+  if (!std::isfinite(squares) || squares <= 0) return {};
+  const double scale = std::sqrt((count * count - 1) / 12 / squares);
+  std::vector<double> scaled;
+  for (const double value : log_probabilities) scaled.push_back(scale * (value - mean) - (count + 1) / 2);
+  return scaled;
+}
+
+/// The language model's utility of every candidate.
+std::vector<double> language_model_utilities(const LanguageModelView& view, Utility utility) {
+  const auto places = places_of(view.order);
+  if (utility == Utility::kProbability && view.log_probabilities.size() == places.size()) {
+    auto scaled = scaled_to_positions(view.log_probabilities);
+    if (!scaled.empty()) return scaled;
+  }
+  std::vector<double> utilities;
+  for (const std::size_t place : places) utilities.push_back(worth_of(place, utility));
+  return utilities;
+}
+
+/// Fused utility of every candidate, in steps of 1e-9.
+std::vector<std::int64_t> fused_utilities(const LanguageModelView& view, double weight, Utility utility) {
+  if (!(weight >= 0 && weight <= 1)) {
+    throw InternalError(fmt::format("aggregation: weight {}, expected 0 to 1", weight));
+  }
+  const auto of_language_model = language_model_utilities(view, utility);
+  std::vector<std::int64_t> utilities;
+  for (std::size_t candidate = 0; candidate < of_language_model.size(); ++candidate) {
+    const double fused = weight * worth_of(candidate, utility) + (1 - weight) * of_language_model[candidate];
+    utilities.push_back(std::llround(kUtilitySteps * fused));
   }
   return utilities;
 }
@@ -49,14 +87,13 @@ std::vector<std::int64_t> descending(const Value& values) {
 
 }  // namespace
 
-std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight,
-                                         Utility utility) {
-  return descending(fused_utilities(language_model_order, weight, utility));
+std::vector<std::int64_t> fuse_positions(const LanguageModelView& language_model, double weight, Utility utility) {
+  return descending(fused_utilities(language_model, weight, utility));
 }
 
-std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate,
+std::size_t fused_position(const LanguageModelView& language_model, double weight, std::int64_t candidate,
                            Utility utility) {
-  const auto utilities = fused_utilities(language_model_order, weight, utility);
+  const auto utilities = fused_utilities(language_model, weight, utility);
   const auto index = static_cast<std::size_t>(candidate);
   if (candidate < 0 || index >= utilities.size()) {
     throw InternalError(fmt::format("aggregation: candidate {} of {}", candidate, utilities.size()));

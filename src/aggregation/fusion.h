@@ -1,7 +1,8 @@
 // Fusion of the backbone's and the language model's view of a user's candidates (paper, eq. 5).
 //
 // The candidates 0..k'-1 are numbered in the backbone's order. A model that puts a candidate at position s (from 1) gives it
-// the utility -s * C, with C = 1 (the paper's; another C scales all utilities and changes no order), or 1 / s.
+// the utility -s * C, with C = 1 (the paper's; another C scales all utilities and changes no order), or 1 / s. A language model that tells
+// how probable each candidate is may also be taken at its word.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +12,34 @@
 
 namespace llama4rec::aggregation {
 
-/// What a position is worth.
+/// What a candidate's place is worth.
 enum class Utility {
-  kPosition,    ///< -s: all positions matter alike (the paper)
-  kReciprocal,  ///< 1 / s: the first ones matter most
+  kPosition,     ///< -s: all positions matter alike (the paper)
+  kReciprocal,   ///< 1 / s: the first ones matter most
+  kProbability,  ///< the backbone's as kPosition; the language model's log-probabilities, moved and scaled to the mean and deviation of -1..-k'
 };
 
-/// The candidates by descending fused utility U = weight * U_conv + (1 - weight) * U_llm; ties go by the backbone's position.
-/// `language_model_order` names the candidates in the language model's order, best first: a permutation of 0..k'-1, else
-/// InternalError, as for a weight outside [0, 1]. Utilities closer than 1e-9 are ties, so that rounding decides nothing.
-std::vector<std::int64_t> fuse_positions(std::span<const std::int64_t> language_model_order, double weight,
+/// What the language model says about a user's candidates.
+struct LanguageModelView {
+  /// The candidates' numbers, best first: a permutation of 0..k'-1, else InternalError.
+  std::span<const std::int64_t> order;
+  /// By candidate; what kProbability needs: without them, or where they are all equal or not finite, it takes the positions.
+  std::span<const double> log_probabilities;
+
+  LanguageModelView(
+      const std::vector<std::int64_t>& candidates)  // NOLINT(google-explicit-constructor): an order is a view
+      : order(candidates) {}
+  LanguageModelView(const std::vector<std::int64_t>& candidates, const std::vector<double>& probabilities)
+      : order(candidates), log_probabilities(probabilities) {}
+};
+
+/// The candidates by descending fused utility U = weight * U_conv + (1 - weight) * U_llm; ties go by the backbone's position. InternalError
+/// for a weight outside [0, 1]. Utilities closer than 1e-9 are ties, so that rounding decides nothing.
+std::vector<std::int64_t> fuse_positions(const LanguageModelView& language_model, double weight,
                                          Utility utility = Utility::kPosition);
 
 /// Position (from 0) of one candidate in the order of `fuse_positions`, without making the order.
-std::size_t fused_position(std::span<const std::int64_t> language_model_order, double weight, std::int64_t candidate,
+std::size_t fused_position(const LanguageModelView& language_model, double weight, std::int64_t candidate,
                            Utility utility = Utility::kPosition);
 
 /// weight * conventional + (1 - weight) * language_model: eq. 5 with the two predicted ratings as utilities.

@@ -110,8 +110,10 @@ WeightChoice choose_weights(std::span<const RankingCase> cases, const LongTailSc
   const Metric metric = parse_metric(options.metric);
   return sweep(options.metric, Better::kHigher, scale, options, [&](const auto& weight) {
     double sum = 0;
-    for (const auto& [order, target, interactions] : cases) {
-      if (target >= 0) sum += metric.value(fused_position(order, weight(interactions), target, utility) + 1);
+    for (const RankingCase& it : cases) {
+      if (it.target < 0) continue;
+      const LanguageModelView view(it.language_model_order, it.log_probabilities);
+      sum += metric.value(fused_position(view, weight(it.interactions), it.target, utility) + 1);
     }
     return cases.empty() ? 0 : sum / static_cast<double>(cases.size());
   });

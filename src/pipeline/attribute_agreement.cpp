@@ -68,7 +68,7 @@ Agreement against_judge(SeedContext& judge, const RunSetup& setup, const Attribu
   std::vector<std::int64_t> indices(made.cells.size());
   std::iota(indices.begin(), indices.end(), 0);
   indices = draw(std::move(indices), plan.sample, plan.seed);
-  auto dependencies = judge.asking_dependencies(judge.tuned(false));
+  auto dependencies = judge.asking_dependencies(judge.tuned(false), prompts::candidate_options());
   dependencies.push_back(fmt::format("attributes={} {} sample={}", key, declared.name, plan.sample));
   const auto stage = judge.store().run("judge", dependencies, [&](StageFolder& folder) {
     judge.ask(folder, data::Phase::kAugmentation, judge.tuned(false), [&](LanguageModel& model, prompts::CaseWriter&) {

@@ -79,7 +79,8 @@ AttributeAugmentation fill_in_attributes(SeedContext& context) {
   const auto declared = options.declarations();
   const auto examples = options.examples();
   if (declared.empty()) return {};
-  std::vector<std::string> dependencies = context.asking_dependencies(context.tuned(false));
+  std::vector<std::string> dependencies =
+      context.asking_dependencies(context.tuned(false), prompts::candidate_options());
   dependencies.push_back(setup.configuration.canonical({"augmentation.attribute", "augmentation.facts_use"}));
   dependencies.push_back(options.facts.empty() ? "no facts"
                                                : "facts=" + file_digest(options.facts, DigestKind::kSha256));

@@ -117,7 +117,8 @@ Augmentation augment(SeedContext& context, const FittedTopK& base) {
   const RunSetup& setup = context.setup();
   const bool augmented = setup.run.augmentation_prompts == "augmented";
   const bool sequential = setup.task == data::Task::kSequential;
-  std::vector<std::string> dependencies = context.asking_dependencies(context.tuned(augmented));
+  std::vector<std::string> dependencies =
+      context.asking_dependencies(context.tuned(augmented), prompts::candidate_options());
   // The weight of a pair is the refit's, attributes are rating prediction's.
   dependencies.push_back(setup.configuration.canonical(
       {"augmentation."}, {"augmentation.pair_weight", "augmentation.attribute", "augmentation.facts"}));

@@ -42,13 +42,14 @@ std::vector<Completion> ask(LanguageModel& model, const std::vector<CompletionRe
 
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
-                                              bool augmented, std::int64_t chunk, const std::string& label) {
+                                              bool augmented, const prompts::PromptOptions& options,
+                                              const std::string& label) {
   LanguageModelRanking ranking;
   std::vector<CompletionRequest> requests;
   const bool tells_first = model.option_probabilities() == OptionProbabilities::kAll;
   std::vector<std::vector<CandidateOrder>> chunks;  // by user
   for (const auto& question : cases.ranking) {
-    chunks.push_back(deal_chunks(static_cast<std::int64_t>(question.ranked.size()), chunk));
+    chunks.push_back(deal_chunks(static_cast<std::int64_t>(question.ranked.size()), options.chunk));
     for (const CandidateOrder& positions : chunks.back()) {
       if (positions.size() < 2) continue;
       prompts::RankingCase piece = question;
@@ -62,9 +63,11 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
   std::vector<CandidateOrder> listwise;
   std::vector<CandidateOrder> first;
   auto answer = answers.begin();
-  for (const auto& pieces : chunks) {
+  for (std::size_t user = 0; user < chunks.size(); ++user) {
+    const auto& pieces = chunks[user];
     std::vector<CandidateOrder> generated;
     std::vector<CandidateOrder> by_probability;
+    std::vector<double> log_probabilities(cases.ranking[user].ranked.size(), 0);
     bool answered = true;
     for (const CandidateOrder& positions : pieces) {
       CandidateOrder given(positions.size());
@@ -74,7 +77,12 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
       if (positions.size() < 2) continue;
       if (answer->outcome == AnswerOutcome::kAnswered) {
         generated.back() = answer->order;
-        if (tells_first) by_probability.back() = descending(answer->option_log_probabilities);
+        if (tells_first) {
+          by_probability.back() = descending(answer->option_log_probabilities);
+          for (std::size_t n = 0; n < positions.size(); ++n) {
+            log_probabilities[static_cast<std::size_t>(positions[n])] = answer->option_log_probabilities[n];
+          }
+        }
       } else {  // the given order stays
         answered = false;
       }
@@ -82,7 +90,10 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     }
     if (!answered) ++ranking.fallbacks;
     listwise.push_back(merge_by_place(pieces, generated));
-    first.push_back(merge_by_place(pieces, by_probability));
+    const bool pooled = options.merge == "probability" && answered && pieces.size() > 1;
+    first.push_back(pooled ? descending(log_probabilities) : merge_by_place(pieces, by_probability));
+    if (!answered) log_probabilities.clear();
+    if (tells_first) ranking.log_probabilities.push_back(std::move(log_probabilities));
   }
   ranking.orders["listwise"] = std::move(listwise);
   if (tells_first) ranking.orders["first"] = std::move(first);
@@ -123,6 +134,7 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
 
 nlohmann::json to_json(const LanguageModelRanking& ranking) {
   return {{"orders", ranking.orders},
+          {"log_probabilities", ranking.log_probabilities},
           {"expected_ratings", ranking.expected_ratings},
           {"prompt_tokens", ranking.prompt_tokens},
           {"answer_tokens", ranking.answer_tokens},
@@ -134,6 +146,8 @@ LanguageModelRanking ranking_from_json(const nlohmann::json& document) {
   try {
     LanguageModelRanking ranking;
     document.at("orders").get_to(ranking.orders);
+    ranking.log_probabilities =  // stages of older versions have none
+        document.value("log_probabilities", std::vector<std::vector<double>>{});
     document.at("expected_ratings").get_to(ranking.expected_ratings);
     document.at("prompt_tokens").get_to(ranking.prompt_tokens);
     document.at("answer_tokens").get_to(ranking.answer_tokens);

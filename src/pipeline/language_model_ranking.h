@@ -26,6 +26,8 @@ using MethodOrders = std::map<std::string, std::vector<CandidateOrder>>;
 /// What the language model said about a phase's candidates.
 struct LanguageModelRanking {
   MethodOrders orders;
+  /// By user and candidate: of the title as the answer's first. Empty where the model does not tell; a user without an answer has none.
+  std::vector<std::vector<double>> log_probabilities;
   std::vector<std::vector<double>> expected_ratings;  ///< by user and candidate; empty without rating prompts
   std::int64_t prompt_tokens = 0;
   std::int64_t answer_tokens = 0;
@@ -34,11 +36,13 @@ struct LanguageModelRanking {
       0;  ///< users and methods with no answer that could be read: the backbone's order stands there
 };
 
-/// Asks everything about a phase, listwise about at most `chunk` candidates at once (candidate_chunks.h). Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
+/// Asks everything about a phase, listwise about at most `prompts.chunk` candidates at once; orders of several prompts are merged as `prompts.merge`
+/// says (candidate_chunks.h; generated orders always by place). Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
 /// the model does not tell is left out; where an answer is missing (a remote model's), the user keeps the backbone's order, and is counted.
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
-                                              bool augmented, std::int64_t chunk, const std::string& label);
+                                              bool augmented, const prompts::PromptOptions& options,
+                                              const std::string& label);
 
 nlohmann::json to_json(const LanguageModelRanking& ranking);
 /// InternalError when the document is not of that form.

@@ -168,11 +168,13 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
                     bool augmented, const std::vector<std::string>& case_dependencies,
                     const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
   // What changes no weight stays out, and what is not used.
-  std::vector<std::string> without{"tuning.checkpoint_seconds", "tuning.activation_checkpointing"};
+  std::vector<std::string> without = prompts::candidate_options();
+  without.insert(without.end(), {"tuning.checkpoint_seconds", "tuning.activation_checkpointing"});
   if (setup.configuration.read<llm::TuningOptions>().method != "lora") without.emplace_back("tuning.lora_");
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."}, without);
   dependencies.push_back(arithmetic(setup.configuration.read<llm::TuningOptions>().precision));
   dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
+  dependencies.push_back(fmt::format("candidates={}", setup.prompts.candidates_at_once()));
   dependencies.push_back("pretrained=" + pretrained.stage.key);
   dependencies.push_back(fmt::format("seed={}", seed));
   const auto tune = [&](StageFolder& stage) {

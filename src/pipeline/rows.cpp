@@ -29,7 +29,7 @@ OrdersOf by_control(const std::string& name) {
 /// What a row fuses and with which weights, the same for all seeds.
 struct Fusion {
   Backbone backbone = &SeedOutcome::refit;
-  OrdersOf orders;
+  OrdersOf orders;  ///< with kProbability: those of "first"
   std::string method;
   aggregation::WeightChoice choice;
   aggregation::Utility utility = aggregation::Utility::kPosition;
@@ -75,12 +75,20 @@ class RowMaker {
     });
   }
 
+  /// Whether every answer about a backbone's candidates came with their probabilities.
+  [[nodiscard]] bool tells_probabilities(Backbone backbone) const {
+    return std::all_of(outcomes_.begin(), outcomes_.end(), [&](const SeedOutcome& outcome) {
+      const auto& [validation, test] = outcome.*backbone;
+      return !validation.log_probabilities.empty() && !test.log_probabilities.empty();
+    });
+  }
+
   /// Weights for orders of a backbone's candidates (eq. 4-6).
   [[nodiscard]] Fusion choose(Backbone backbone, OrdersOf orders, const std::string& method,
                               aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<aggregation::RankingCase> cases;
     for (const SeedOutcome& outcome : outcomes_) {
-      const auto of_seed = ranking_cases((outcome.*backbone).validation, orders);
+      const auto of_seed = ranking_cases((outcome.*backbone).validation, orders, utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
     }
     auto choice = aggregation::choose_weights(cases, scale_, options_, utility);
@@ -129,7 +137,7 @@ class RowMaker {
     std::vector<std::int64_t> groups;
     for (const SeedOutcome& outcome : outcomes_) {
       const PhaseRanking& validation = (outcome.*fusion.backbone).validation;
-      const auto of_seed = ranking_cases(validation, fusion.orders);
+      const auto of_seed = ranking_cases(validation, fusion.orders, fusion.utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
       groups.insert(groups.end(), validation.users.begin(), validation.users.end());
     }
@@ -195,8 +203,8 @@ class RowMaker {
   }
 
   /// A phase's users as the choice of weights sees them.
-  [[nodiscard]] std::vector<aggregation::RankingCase> ranking_cases(const PhaseRanking& phase,
-                                                                    const OrdersOf& orders) const {
+  [[nodiscard]] std::vector<aggregation::RankingCase> ranking_cases(const PhaseRanking& phase, const OrdersOf& orders,
+                                                                    aggregation::Utility utility) const {
     std::vector<aggregation::RankingCase> cases;
     const auto& given = orders(phase);
     for (std::size_t n = 0; n < phase.users.size(); ++n) {
@@ -205,6 +213,7 @@ class RowMaker {
       cases.push_back({.language_model_order = given[n],
                        .target = place == candidates.end() ? -1 : place - candidates.begin(),
                        .interactions = interactions(phase.users[n])});
+      if (utility == aggregation::Utility::kProbability) cases.back().log_probabilities = phase.log_probabilities[n];
     }
     return cases;
   }
@@ -244,12 +253,19 @@ class RowMaker {
     return row;
   }
 
+  static aggregation::LanguageModelView view_of(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders,
+                                                std::size_t user, aggregation::Utility utility) {
+    if (utility != aggregation::Utility::kProbability) return orders[user];
+    return {orders[user], phase.log_probabilities[user]};
+  }
+
   [[nodiscard]] Lists fuse(const PhaseRanking& phase, const Fusion& fusion,
                            const aggregation::AdaptiveWeights& weights) const {
     const auto& orders = fusion.orders(phase);
     std::vector<CandidateOrder> fused;
     for (std::size_t n = 0; n < phase.users.size(); ++n) {
-      fused.push_back(aggregation::fuse_positions(orders[n], weights.of(interactions(phase.users[n])), fusion.utility));
+      const double weight = weights.of(interactions(phase.users[n]));
+      fused.push_back(aggregation::fuse_positions(view_of(phase, orders, n, fusion.utility), weight, fusion.utility));
     }
     return ordered(phase, fused);
   }
@@ -297,6 +313,7 @@ void keep_warm(PhaseRanking& phase) {
   pick(phase.users);
   pick(phase.targets);
   pick(phase.candidates);
+  if (!phase.log_probabilities.empty()) pick(phase.log_probabilities);
   for (auto& [name, orders] : phase.language_model) pick(orders);
   for (auto& [name, orders] : phase.controls) pick(orders);
 }
@@ -333,6 +350,14 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   const std::vector<Fusion> reciprocal = make.choose_each(kRefit, aggregation::Utility::kReciprocal);
   make.add_gate("learned gate", "Learned gate in place of the long-tail weights", method);
   make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
+  if (make.tells_probabilities(kRefit)) {
+    make.add_fusion("probability utilities", "Utilities from the language model's probabilities",
+                    make.choose(kRefit, by_method("first"), "first", aggregation::Utility::kProbability));
+    make.add_fusion("base + ift, probabilities",
+                    setup.tunes ? "Base and IFT fused by probabilities, no augmentation"
+                                : "Base and LLM (not tuned) fused by probabilities, no augmentation",
+                    make.choose(kBase, by_method("first"), "first", aggregation::Utility::kProbability));
+  }
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);
   make.add_fusion(

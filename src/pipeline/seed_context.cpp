@@ -130,8 +130,9 @@ void SeedContext::ask(StageFolder& folder, Phase phase, const RunModel& model,
   folder.summary["trimmed_prompts"] = writer.trimming().trimmed_prompts;
 }
 
-std::vector<std::string> SeedContext::asking_dependencies(const RunModel& model) const {
-  std::vector<std::string> lines = setup_.dependencies({"prompts."});
+std::vector<std::string> SeedContext::asking_dependencies(const RunModel& model,
+                                                          const std::vector<std::string>& without) const {
+  std::vector<std::string> lines = setup_.dependencies({"prompts."}, without);
   lines.push_back(arithmetic(setup_.configuration.read<llm::EngineOptions>().precision));
   lines.push_back("model=" + model.stage.key);
   lines.push_back(fmt::format("seed={}", seed_));

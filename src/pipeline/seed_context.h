@@ -46,7 +46,8 @@ class SeedContext {
   void ask(StageFolder& folder, data::Phase phase, const RunModel& model,
            const std::function<void(LanguageModel&, prompts::CaseWriter&)>& ask);
   /// Lines for the keys of stages that ask `model`.
-  [[nodiscard]] std::vector<std::string> asking_dependencies(const RunModel& model) const;
+  [[nodiscard]] std::vector<std::string> asking_dependencies(const RunModel& model,
+                                                             const std::vector<std::string>& without = {}) const;
 
   /// The summaries of the stages that made the models, by the name of the stage.
   [[nodiscard]] nlohmann::ordered_json summaries() const;

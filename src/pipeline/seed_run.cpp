@@ -118,9 +118,8 @@ class SeedStages {
       const std::string stage_name = fmt::format("{}-{}", name, to_string(phase));
       const StageResult stage = store_.run(stage_name, dependencies, [&](StageFolder& folder) {
         context_.ask(folder, phase, language_model, [&](LanguageModel& model, prompts::CaseWriter& writer) {
-          const auto ranking =
-              rank_with_language_model(cases, model, writer, setup_.texts, augmented, setup_.prompts.chunk,
-                                       fmt::format("{} ({})", name, to_string(phase)));
+          const auto ranking = rank_with_language_model(cases, model, writer, setup_.texts, augmented, setup_.prompts,
+                                                        fmt::format("{} ({})", name, to_string(phase)));
           write_file_atomically(folder.path / "orders.json", to_json(ranking).dump() + "\n");
           folder.summary["prompts"] = ranking.prompts;
           folder.summary["prompt_tokens"] = ranking.prompt_tokens;
@@ -132,7 +131,9 @@ class SeedStages {
       outcome.summaries[stage_name] = stage.summary;
       PhaseRanking& ranking = phase == Phase::kTest ? result.test : result.validation;
       ranking = without_orders(cases, *backbone.model);
-      ranking.language_model = ranking_from_json(nlohmann::json::parse(read_file(stage.path / "orders.json"))).orders;
+      auto said = ranking_from_json(nlohmann::json::parse(read_file(stage.path / "orders.json")));
+      ranking.language_model = std::move(said.orders);
+      ranking.log_probabilities = std::move(said.log_probabilities);
       if (setup_.run.controls) add_controls(cases, ranking);
     }
     return result;

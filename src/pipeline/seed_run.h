@@ -20,7 +20,9 @@ struct PhaseRanking {
   std::vector<ItemIndex> targets;                  ///< -1: training never saw it (a miss by definition)
   std::vector<std::vector<ItemIndex>> candidates;  ///< best first
   MethodOrders language_model;                     ///< by ranking method
-  MethodOrders controls;                           ///< other orders in the language model's place, by name
+  /// The language model's, by user and candidate: of standing first. Empty where it does not tell.
+  std::vector<std::vector<double>> log_probabilities;
+  MethodOrders controls;  ///< other orders in the language model's place, by name
 };
 
 /// A recommender's candidates at validation and test.

@@ -7,6 +7,10 @@ void PromptOptions::declare(config::OptionVisitor& visit) {
                "Candidates k' that the language model ranks: the conventional model's best unseen items.", "IV-A5");
   visit.option("prompts.chunk", chunk, config::between(2, 100),
                "Most candidates of one prompt: more are dealt to several prompts, whose orders are merged.", "IV-B");
+  visit.option(
+      "prompts.merge", merge, config::one_of({"place", "probability"}),
+      "How orders of several prompts become one: all first places before all second ones, or, where the order is by "
+      "the candidates' probabilities, by these.");
   visit.option("prompts.history_length", history_length, config::between(1, 1000),
                "Most items of a user's history in a prompt; the latest ones stay.");
   visit.option("prompts.similar_history_length", similar_history_length, config::between(1, 1000),
@@ -21,5 +25,7 @@ void PromptOptions::declare(config::OptionVisitor& visit) {
                "Wording: compact for a small model made on the spot, verbose (the paper's shape) for a large one.",
                "Fig. 3");
 }
+
+std::vector<std::string> candidate_options() { return {"prompts.candidates", "prompts.chunk", "prompts.merge"}; }
 
 }  // namespace llama4rec::prompts

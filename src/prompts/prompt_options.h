@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "config/options.h"
 
@@ -11,6 +12,7 @@ namespace llama4rec::prompts {
 struct PromptOptions {
   std::int64_t candidates = 10;
   std::int64_t chunk = 10;
+  std::string merge = "place";
   std::int64_t history_length = 40;
   std::int64_t similar_history_length = 10;
   bool show_candidates = true;
@@ -23,5 +25,8 @@ struct PromptOptions {
 
   void declare(config::OptionVisitor& visit);
 };
+
+/// Names of the options that decide how many candidates are ranked in how many prompts: prompts about anything else do not depend on them.
+std::vector<std::string> candidate_options();
 
 }  // namespace llama4rec::prompts

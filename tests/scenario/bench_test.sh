@@ -4,28 +4,7 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
-
-fails() { # TEXT COMMAND...
-  local text=$1 status=0
-  shift
-  "$@" >out.txt 2>err.txt || status=$?
-  if [[ $status == 2 ]] && grep -qF -- "$text" err.txt; then
-    echo "ok: fails with 2: $text"
-  else
-    echo "FAILED: expected status 2 and \"$text\", found status $status and: $(tail -n 3 err.txt)"
-    failures=$((failures + 1))
-  fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 cat >check.py <<'PYTHON'
 import json, sys
@@ -83,11 +62,11 @@ for n in range(8): print(json.dumps({'instruction': 'What comes next?', 'input':
 "$program" llm bench --model adapters --parts prefill --json >adapters.json 2>adapters.log || cat adapters.log
 ok "adapters are measured merged into their base" test "$(made "['parameters']" adapters.json)" = "$(made "['parameters']" init.json)"
 
-fails "give either --model or --shape" "$program" llm bench
-fails "give either --model or --shape" "$program" llm bench --model model --shape s6
-fails "'s7', expected s6, s110, l1100" "$program" llm bench --shape s7
-fails "'writing' is no part" "$program" llm bench --shape s6 --parts writing
-fails "--users is 0" "$program" llm bench --shape s6 --users 0
-fails "expected a smaller shape or fewer parts" "$program" llm bench --shape hidden:65536,layers:64,heads:512,vocabulary:600
+fails 2 "give either --model or --shape" "$program" llm bench
+fails 2 "give either --model or --shape" "$program" llm bench --model model --shape s6
+fails 2 "'s7', expected s6, s110, l1100" "$program" llm bench --shape s7
+fails 2 "'writing' is no part" "$program" llm bench --shape s6 --parts writing
+fails 2 "--users is 0" "$program" llm bench --shape s6 --users 0
+fails 2 "expected a smaller shape or fewer parts" "$program" llm bench --shape hidden:65536,layers:64,heads:512,vocabulary:600
 
-exit $((failures > 0))
+end_of_test

@@ -7,28 +7,7 @@ set -euo pipefail
 program=$(realpath "$1")
 quick=$(realpath "$2")
 sample=$(realpath "$3")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
-
-fails() { # STATUS TEXT COMMAND...
-  local status=$1 text=$2 found=0
-  shift 2
-  "$@" >out.txt 2>err.txt || found=$?
-  if [[ $found == "$status" ]] && grep -qF -- "$text" err.txt; then
-    echo "ok: fails with $status: $text"
-  else
-    echo "FAILED: expected status $status and \"$text\", found status $found and: $(tail -n 3 err.txt)"
-    failures=$((failures + 1))
-  fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 cut -f 2 "$sample/items.tsv" | tail -n +2 | sed 's/^/The user liked: /' >text.txt
 make_checkpoint() { # DIR SEED CONTEXT
@@ -122,4 +101,4 @@ fails 2 "llm.checkpoint is model, but llm.kind is embedded" method --set llm.kin
 echo '{"instruction": "Name a film.", "output": "Alien"}' >instructions.jsonl
 fails 2 "tuning.epochs is 0" "$program" llm tune --model model --data instructions.jsonl --out tuned --set tuning.epochs=0
 
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

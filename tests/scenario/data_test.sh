@@ -6,30 +6,8 @@ set -euo pipefail
 
 program=$1
 samples=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+source "$(dirname "$0")/scenario.sh"
 unset LLAMA4REC_DATA
-failures=0
-
-ok() {  # ok WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
-
-# fails STATUS TEXT COMMAND...: the command ends with the status and one line on stderr that holds the text.
-fails() {
-  local status=$1 text=$2 found=0
-  shift 2
-  "$@" >out.txt 2>err.txt || found=$?
-  if [[ $found == "$status" ]] && grep -qF -- "$text" err.txt && [[ ! -s out.txt ]]; then
-    echo "ok: fails with $status: $text"
-  else
-    echo "FAILED: expected status $status and \"$text\", found status $found and: $(cat err.txt)"
-    failures=$((failures + 1))
-  fi
-}
 
 "$program" data sample --out made >/dev/null
 ok "data sample writes the bytes that ship" diff -r made "$samples/synthetic-movies"
@@ -61,4 +39,4 @@ fails 2 "its old home is gone, give --url" "$program" data fetch book-crossing -
 fails 2 "cannot be fetched, expected ml-100k" "$program" data fetch netflix --directory there
 fails 4 "127.0.0.1:1" "$program" data fetch ml-100k --directory there --url http://127.0.0.1:1/x.zip
 
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

@@ -4,16 +4,7 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 cat >tiny.yaml <<'YAML'
 train: {epochs: 3, learning_rate: 0.01, embedding: 16}
@@ -79,4 +70,4 @@ assert one['wrong'] == one['undecided'] == 0 and one['compared'] == 20, one
 import re
 assert not re.search(r' judge: [0-9]', open('verdicts.log').read())
 "
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

@@ -4,21 +4,13 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
+source "$(dirname "$0")/scenario.sh"
 server=
-finish() {
+cleanup() {
   [[ -n $server ]] && kill -KILL "$server" 2>/dev/null
   rm -rf "$folder"
 }
-trap finish EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
+trap cleanup EXIT
 
 cat >tiny.yaml <<'YAML'
 data: {name: sample}
@@ -74,4 +66,4 @@ status=0
 "$program" run tiny.yaml 2>missing.log || status=$?
 ok "without endpoints it is wrong usage" test "$status" = 2
 
-exit $((failures > 0))
+end_of_test

@@ -4,16 +4,7 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 cat >tiny.yaml <<'YAML'
 data: {name: sample}
@@ -113,4 +104,4 @@ printf 'train: {epochs: 3, learning_rate: 0.01, embedding: 16}\n' >"profiles/$na
   --set instructions.sequential_backbone= --set instructions.rating_backbone=deepfm >other.json 2>other.log
 ok "another backbone of the task has the same language models" bash -c "! grep -E ' (pretrain|tune-[a-z]*): [0-9]' other.log"
 
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

@@ -4,28 +4,7 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
-
-fails() { # STATUS TEXT COMMAND...
-  local status=$1 text=$2 found=0
-  shift 2
-  "$@" >out.txt 2>err.txt || found=$?
-  if [[ $found == "$status" ]] && grep -qF -- "$text" err.txt; then
-    echo "ok: fails with $status: $text"
-  else
-    echo "FAILED: expected status $status and \"$text\", found status $found and: $(tail -n 3 err.txt)"
-    failures=$((failures + 1))
-  fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 cat >tiny.yaml <<'YAML'
 data: {name: sample}
@@ -112,4 +91,4 @@ flock -n 9
 fails 2 "another llama4rec works in" "$program" run tiny.yaml
 exec 9>&-
 
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

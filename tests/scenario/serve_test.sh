@@ -6,21 +6,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 program=$(realpath "$1")
-folder=$(mktemp -d)
+source "$(dirname "$0")/scenario.sh"
 server=
-finish() {
+cleanup() {
   [[ -n $server ]] && kill -KILL "$server" 2>/dev/null
   rm -rf "$folder"
 }
-trap finish EXIT
-cd "$folder"
-failures=0
-
-ok() { # WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
+trap cleanup EXIT
 
 for title in Heat Alien Jaws Casablanca "Toy Story" Fargo; do
   for other in Heat Alien Jaws Casablanca "Toy Story" Fargo; do echo "liked: $title; $other; "; done
@@ -135,4 +127,4 @@ status=0
 ok "a server that is not there is a remote failure" test "$status" = 4
 ok "and is named" grep -q 'http://127.0.0.1:1/v1: ' dead.log
 
-exit $((failures > 0))
+end_of_test

@@ -6,29 +6,7 @@ set -euo pipefail
 
 program=$(realpath "$1")
 dataset=$(realpath "$2")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-failures=0
-
-ok() {  # ok WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
-
-# fails STATUS TEXT COMMAND...: the command ends with the status and the text on stderr, and prints nothing on stdout.
-fails() {
-  local status=$1 text=$2 found=0
-  shift 2
-  "$@" >out.txt 2>err.txt || found=$?
-  if [[ $found == "$status" ]] && grep -qF -- "$text" err.txt && [[ ! -s out.txt ]]; then
-    echo "ok: fails with $status: $text"
-  else
-    echo "FAILED: expected status $status and \"$text\", found status $found and: $(cat err.txt)"
-    failures=$((failures + 1))
-  fi
-}
+source "$(dirname "$0")/scenario.sh"
 
 train() { "$program" train --dataset "$dataset" "$@"; }
 quick=(--set train.epochs=20 --set train.learning_rate=0.01)
@@ -92,4 +70,4 @@ fails 2 "--repeats" train --model mf --repeats 2 --save x
 fails 2 "train.learning_rate" train --model mf --set train.learning_rate=-1
 fails 3 "was not found" "$program" train --dataset nothing --model mf
 
-exit $((failures > 0))
+end_of_test

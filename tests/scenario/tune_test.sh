@@ -4,20 +4,12 @@
 set -euo pipefail
 
 program=$(realpath "$1")
-folder=$(mktemp -d)
+source "$(dirname "$0")/scenario.sh"
 cleanup() {
   jobs -p | xargs -r kill -9 2>/dev/null || true
   rm -rf "$folder"
 }
 trap cleanup EXIT
-cd "$folder"
-failures=0
-
-ok() {  # ok WHAT COMMAND...
-  local what=$1
-  shift
-  if "$@" >/dev/null; then echo "ok: $what"; else echo "FAILED: $what"; failures=$((failures + 1)); fi
-}
 
 python3 - <<'PYTHON'
 import json
@@ -135,4 +127,4 @@ assert max(abs(x - y) for x, y in zip(a['losses'][:20], b['losses'][:20])) < 5e-
 assert abs(a['losses'][-1] - b['losses'][-1]) < 2e-2, (a['losses'][-1], b['losses'][-1])
 "
 
-[[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
+end_of_test

@@ -43,6 +43,36 @@ TEST(FusePositions, WithReciprocalUtilitiesTheFirstPlacesMatterMost) {
   EXPECT_EQ(fuse_positions(order, 0, Utility::kReciprocal), order);
 }
 
+TEST(FusePositions, TakesTheLanguageModelAtItsProbabilities) {
+  // Positions -1, -2, -3: mean -2, variance 2/3. Log-probabilities -1, -1, -4: mean -2, variance 2; scaled by sqrt(1/3) = .577: -1.423, -1.423, -3.155.
+  const Order order{1, 0, 2};
+  const std::vector<double> log_probabilities{-1, -1, -4};
+  const LanguageModelView view(order, log_probabilities);
+  // 0.5: -1.211, -1.711, -3.077: equally probable ones are left to the backbone, where their places would have made a tie.
+  EXPECT_THAT(fuse_positions(view, 0.5, Utility::kProbability), ElementsAre(0, 1, 2));
+  EXPECT_EQ(fused_position(view, 0, 1, Utility::kProbability), 1U) << "a tie, which the backbone decides";
+  // A language model that is nearly sure outweighs two places of the backbone at 0.4: the last candidate has
+  // -0.1 of -0.1, -9, -9, -9 -> scaled to -0.56, the others -3.15 each of -1..-4.
+  const Order sure_order{3, 0, 1, 2};
+  const std::vector<double> sure{-9, -9, -9, -0.1};
+  EXPECT_THAT(fuse_positions({sure_order, sure}, 0.4, Utility::kProbability), ElementsAre(3, 0, 1, 2));
+  EXPECT_THAT(fuse_positions({sure_order, sure}, 0.5, Utility::kProbability), ElementsAre(0, 3, 1, 2));
+  // Only differences count, on any scale.
+  const std::vector<double> moved{-90, -90, -90, -1};
+  EXPECT_EQ(fuse_positions({sure_order, moved}, 0.45, Utility::kProbability),
+            fuse_positions({sure_order, sure}, 0.45, Utility::kProbability));
+}
+
+TEST(FusePositions, WithoutProbabilitiesTakesPositions) {
+  const Order order{2, 0, 3, 1};
+  const std::vector<double> equal{-1, -1, -1, -1};
+  const std::vector<double> broken{-1, -INFINITY, -2, -3};
+  const std::vector<double> none;
+  for (const auto* it : {&equal, &broken, &none}) {
+    EXPECT_EQ(fuse_positions({order, *it}, 0.3, Utility::kProbability), fuse_positions(order, 0.3));
+  }
+}
+
 TEST(FusePositions, FollowsOneModelAloneAtTheEnds) {
   const Order order{3, 1, 4, 0, 2};
   EXPECT_EQ(fuse_positions(order, 0), order);
@@ -90,7 +120,7 @@ TEST(FusePositions, RefusesWhatIsNoPermutationAndWeightsOutsideZeroToOne) {
   EXPECT_THROW(fuse_positions(Order{0, 1}, 1.01), InternalError);
   EXPECT_THROW(fuse_positions(Order{0, 1}, std::nan("")), InternalError);
   EXPECT_THROW(fused_position(Order{0, 1}, 0.5, 2), InternalError);
-  EXPECT_TRUE(fuse_positions({}, 0.5).empty());
+  EXPECT_TRUE(fuse_positions(Order{}, 0.5).empty());
 }
 
 TEST(FuseRatings, WeighsTheTwoPredictions) {

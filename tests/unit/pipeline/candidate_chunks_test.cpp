@@ -74,15 +74,42 @@ TEST(CandidateChunks, OfAPhaseAreAskedApartAndMerged) {
   HighestFirst model;
   prompts::CaseWriter writer(
       setup->texts, setup->templates, setup->prompts, 1, [](const std::string&) { return 1; }, 1000);
-  const auto ranking = rank_with_language_model(cases, model, writer, setup->texts, false, 2, "test");
+  const auto in_chunks = [&](std::int64_t size, const std::string& merge) {
+    prompts::PromptOptions options;
+    options.chunk = size;
+    options.merge = merge;
+    return rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
+  };
+  const auto ranking = in_chunks(2, "place");
   EXPECT_EQ(model.largest, 2U);
   EXPECT_EQ(ranking.prompts, 2) << "one candidate alone is not asked about";
   // Chunks 4 7, 5 8, 6: the higher of each, then the lower.
   EXPECT_THAT(ranking.orders.at("listwise")[0], ElementsAre(2, 3, 4, 0, 1));
   EXPECT_THAT(ranking.orders.at("first")[0], ElementsAre(0, 1, 2, 3, 4)) << "the lower one is likelier to stand first";
   EXPECT_THAT(ranking.orders.at("listwise")[1], ElementsAre(0));
-  const auto whole = rank_with_language_model(cases, model, writer, setup->texts, false, 10, "test");
+  EXPECT_THAT(ranking.log_probabilities[0], ElementsAre(-4, -5, -6, -7, -8)) << "by candidate, whatever its chunk";
+  EXPECT_THAT(ranking_from_json(to_json(ranking)).log_probabilities, ranking.log_probabilities);
+  const auto whole = in_chunks(10, "place");
   EXPECT_THAT(whole.orders.at("listwise")[0], ElementsAre(4, 3, 2, 1, 0));
+}
+
+TEST(CandidateChunks, AreMergedByProbabilityOnRequest) {
+  const auto setup =
+      testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5.0F}, {1, 5.0F}, {2, 5.0F}, {3, 5.0F}}}, 12), {});
+  PhaseCases cases;
+  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {6, 9, 5, 7, 8}});
+  HighestFirst model;
+  prompts::CaseWriter writer(
+      setup->texts, setup->templates, setup->prompts, 1, [](const std::string&) { return 1; }, 1000);
+  prompts::PromptOptions options;
+  options.chunk = 2;
+  // Chunks 6 7, 9 8, 5: by place 6, 8, 5, then 9, 7 in the backbone's order.
+  const auto by_place = rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
+  EXPECT_THAT(by_place.orders.at("first")[0], ElementsAre(0, 2, 4, 1, 3));
+  options.merge = "probability";
+  const auto pooled = rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
+  EXPECT_THAT(pooled.orders.at("first")[0], ElementsAre(2, 0, 3, 4, 1));
+  EXPECT_EQ(pooled.orders.at("listwise"), by_place.orders.at("listwise"));
 }
 
 }  // namespace

@@ -70,6 +70,22 @@ class Rows : public ::testing::Test {
   std::unique_ptr<RunSetup> setup_;
 };
 
+TEST_F(Rows, WithProbabilitiesHaveFusionsByThem) {
+  auto without = outcome(1, {2, 2, 2, 2}, {2, 2, 2, 2});
+  auto with = without;
+  for (BackboneRanking* backbone : {&with.base, &with.refit}) {
+    for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
+      it->log_probabilities.assign(it->users.size(), {-9, -8, -0.1});
+    }
+  }
+  EXPECT_THROW(row(make_rows(*setup_, {without}), "probability utilities"), InternalError);
+  const RunRows rows = make_rows(*setup_, {with});
+  // The target is the backbone's last and nearly sure: found by a weight that keeps the language model's gap.
+  EXPECT_EQ(row(rows, "probability utilities").method, "first");
+  EXPECT_THAT(row(rows, "probability utilities").test.at("N@3"), ElementsAre(1, 1, 1, 1));
+  EXPECT_DOUBLE_EQ(row(rows, "base + ift, probabilities").validation, 1);
+}
+
 TEST_F(Rows, MeasureEachOrderOnTheTestTargets) {
   const RunRows rows = make_rows(*setup_, {outcome(1, {2, 2, 2, 2}, {0, 1, 2, 2})});
   EXPECT_THAT(row(rows, "base").test.at("N@3"), ElementsAre(1, DoubleNear(kSecond, 1e-12), kThird, kThird));
