@@ -69,6 +69,7 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     std::vector<CandidateOrder> by_probability;
     std::vector<double> log_probabilities(cases.ranking[user].ranked.size(), 0);
     bool answered = true;
+    std::size_t asked = 0;  // candidates whose log-probability is known
     for (const CandidateOrder& positions : pieces) {
       CandidateOrder given(positions.size());
       std::iota(given.begin(), given.end(), 0);
@@ -79,9 +80,12 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
         generated.back() = answer->order;
         if (tells_first) {
           by_probability.back() = descending(answer->option_log_probabilities);
-          for (std::size_t n = 0; n < positions.size(); ++n) {
-            log_probabilities[static_cast<std::size_t>(positions[n])] = answer->option_log_probabilities[n];
+          const auto& told =
+              pieces.size() == 1 ? answer->option_log_probabilities : answer->option_sequence_log_probabilities;
+          for (std::size_t n = 0; n < told.size(); ++n) {
+            log_probabilities[static_cast<std::size_t>(positions[n])] = told[n];
           }
+          asked += told.size();
         }
       } else {  // the given order stays
         answered = false;
@@ -90,9 +94,9 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     }
     if (!answered) ++ranking.fallbacks;
     listwise.push_back(merge_by_place(pieces, generated));
-    const bool pooled = options.merge == "probability" && answered && pieces.size() > 1;
+    if (!answered || asked < log_probabilities.size()) log_probabilities.clear();
+    const bool pooled = options.merge == "probability" && pieces.size() > 1 && !log_probabilities.empty();
     first.push_back(pooled ? descending(log_probabilities) : merge_by_place(pieces, by_probability));
-    if (!answered) log_probabilities.clear();
     if (tells_first) ranking.log_probabilities.push_back(std::move(log_probabilities));
   }
   ranking.orders["listwise"] = std::move(listwise);

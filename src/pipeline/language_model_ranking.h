@@ -26,7 +26,8 @@ using MethodOrders = std::map<std::string, std::vector<CandidateOrder>>;
 /// What the language model said about a phase's candidates.
 struct LanguageModelRanking {
   MethodOrders orders;
-  /// By user and candidate: of the title as the answer's first. Empty where the model does not tell; a user without an answer has none.
+  /// By user and candidate: of the title as the answer's first; of its whole token sequence where the candidates were in several prompts. Empty
+  /// where the model does not tell; a user has none where a candidate's is not known.
   std::vector<std::vector<double>> log_probabilities;
   std::vector<std::vector<double>> expected_ratings;  ///< by user and candidate; empty without rating prompts
   std::int64_t prompt_tokens = 0;

@@ -350,13 +350,18 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   const std::vector<Fusion> reciprocal = make.choose_each(kRefit, aggregation::Utility::kReciprocal);
   make.add_gate("learned gate", "Learned gate in place of the long-tail weights", method);
   make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
+  const auto by_probability = [&](Backbone backbone) {
+    return make.choose(backbone, by_method("first"), "first", aggregation::Utility::kProbability);
+  };
   if (make.tells_probabilities(kRefit)) {
     make.add_fusion("probability utilities", "Utilities from the language model's probabilities",
-                    make.choose(kRefit, by_method("first"), "first", aggregation::Utility::kProbability));
+                    by_probability(kRefit));
+  }
+  if (make.tells_probabilities(kBase)) {
     make.add_fusion("base + ift, probabilities",
                     setup.tunes ? "Base and IFT fused by probabilities, no augmentation"
                                 : "Base and LLM (not tuned) fused by probabilities, no augmentation",
-                    make.choose(kBase, by_method("first"), "first", aggregation::Utility::kProbability));
+                    by_probability(kBase));
   }
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   const std::vector<Fusion> plain = make.choose_each(kBase);

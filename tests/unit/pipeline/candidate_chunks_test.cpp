@@ -1,6 +1,7 @@
 #include "pipeline/candidate_chunks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 
@@ -53,7 +54,12 @@ class HighestFirst final : public LanguageModel {
       };
       answer.order.resize(request.grammar.options.size());
       std::iota(answer.order.begin(), answer.order.end(), 0);
-      for (const auto n : answer.order) answer.option_log_probabilities.push_back(-number(n));
+      double sum = 0;
+      for (const auto n : answer.order) sum += std::exp(-number(n));
+      for (const auto n : answer.order) {
+        answer.option_sequence_log_probabilities.push_back(-number(n));
+        answer.option_log_probabilities.push_back(-number(n) - std::log(sum));
+      }
       std::sort(answer.order.begin(), answer.order.end(), [&](auto a, auto b) { return number(a) > number(b); });
       answers.push_back(answer);
     }
@@ -87,8 +93,10 @@ TEST(CandidateChunks, OfAPhaseAreAskedApartAndMerged) {
   EXPECT_THAT(ranking.orders.at("listwise")[0], ElementsAre(2, 3, 4, 0, 1));
   EXPECT_THAT(ranking.orders.at("first")[0], ElementsAre(0, 1, 2, 3, 4)) << "the lower one is likelier to stand first";
   EXPECT_THAT(ranking.orders.at("listwise")[1], ElementsAre(0));
-  EXPECT_THAT(ranking.log_probabilities[0], ElementsAre(-4, -5, -6, -7, -8)) << "by candidate, whatever its chunk";
-  EXPECT_THAT(ranking_from_json(to_json(ranking)).log_probabilities, ranking.log_probabilities);
+  EXPECT_TRUE(ranking.log_probabilities[0].empty()) << "one candidate was not asked about";
+  const auto pair = in_chunks(3, "place");
+  EXPECT_THAT(pair.log_probabilities[0], ElementsAre(-4, -5, -6, -7, -8)) << "by candidate, whatever its chunk";
+  EXPECT_THAT(ranking_from_json(to_json(pair)).log_probabilities, pair.log_probabilities);
   const auto whole = in_chunks(10, "place");
   EXPECT_THAT(whole.orders.at("listwise")[0], ElementsAre(4, 3, 2, 1, 0));
 }
@@ -97,18 +105,18 @@ TEST(CandidateChunks, AreMergedByProbabilityOnRequest) {
   const auto setup =
       testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5.0F}, {1, 5.0F}, {2, 5.0F}, {3, 5.0F}}}, 12), {});
   PhaseCases cases;
-  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {6, 9, 5, 7, 8}});
+  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {6, 9, 5, 8}});
   HighestFirst model;
   prompts::CaseWriter writer(
       setup->texts, setup->templates, setup->prompts, 1, [](const std::string&) { return 1; }, 1000);
   prompts::PromptOptions options;
   options.chunk = 2;
-  // Chunks 6 7, 9 8, 5: by place 6, 8, 5, then 9, 7 in the backbone's order.
+  // Chunks 6 5, 9 8: by place 5 and 8 in the backbone's order, then 6 and 9.
   const auto by_place = rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
-  EXPECT_THAT(by_place.orders.at("first")[0], ElementsAre(0, 2, 4, 1, 3));
+  EXPECT_THAT(by_place.orders.at("first")[0], ElementsAre(2, 3, 0, 1));
   options.merge = "probability";
   const auto pooled = rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
-  EXPECT_THAT(pooled.orders.at("first")[0], ElementsAre(2, 0, 3, 4, 1));
+  EXPECT_THAT(pooled.orders.at("first")[0], ElementsAre(2, 0, 3, 1));
   EXPECT_EQ(pooled.orders.at("listwise"), by_place.orders.at("listwise"));
 }
 

@@ -84,6 +84,11 @@ TEST_F(Rows, WithProbabilitiesHaveFusionsByThem) {
   EXPECT_EQ(row(rows, "probability utilities").method, "first");
   EXPECT_THAT(row(rows, "probability utilities").test.at("N@3"), ElementsAre(1, 1, 1, 1));
   EXPECT_DOUBLE_EQ(row(rows, "base + ift, probabilities").validation, 1);
+  // A stage of an older version tells none.
+  with.base.validation.log_probabilities.clear();
+  const RunRows partly = make_rows(*setup_, {with});
+  EXPECT_THROW(row(partly, "base + ift, probabilities"), InternalError);
+  EXPECT_DOUBLE_EQ(row(partly, "probability utilities").validation, 1);
 }
 
 TEST_F(Rows, MeasureEachOrderOnTheTestTargets) {
