@@ -30,7 +30,10 @@ Json position_plot(const RunSetup& setup, const SeedOutcome& outcome) {
   double total = 0;
   for (const auto& count : tuning) total += count.get<double>();
   for (const auto& count : tuning) tuned.push_back(total > 0 ? count.get<double>() / total : 0);
-  std::vector<double> validation(tuned.size(), 0);
+  // A prompt may have shown fewer candidates at tuning than there are places now (prompts.chunk).
+  const auto places = std::max(tuned.size(), static_cast<std::size_t>(setup.prompts.candidates));
+  tuned.resize(places, 0);
+  std::vector<double> validation(places, 0);
   double hits = 0;
   const PhaseRanking& phase = outcome.refit.validation;
   for (std::size_t n = 0; n < phase.users.size(); ++n) {

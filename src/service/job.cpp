@@ -27,11 +27,11 @@ void Job::fail(const ApiError& error) {
   changed_.notify_all();
 }
 
-ApiAnswer Job::wait() {
+std::optional<ApiAnswer> Job::wait(int milliseconds) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return answer_ || error_; });
+  changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return answer_ || error_; });
   if (error_) throw ApiError(*error_);
-  return std::move(*answer_);
+  return std::exchange(answer_, {});
 }
 
 Job::Progress Job::wait_for_progress(int milliseconds) {

@@ -28,8 +28,8 @@ class Job {
   void finish(ApiAnswer answer);
   void fail(const ApiError& error);
 
-  /// What an HTTP thread gets. ApiError where the job failed.
-  ApiAnswer wait();
+  /// What an HTTP thread gets. The answer, once, if it is there within `milliseconds`. ApiError where the job failed.
+  std::optional<ApiAnswer> wait(int milliseconds);
   struct Progress {
     std::optional<TextPiece> piece;   ///< all that is new
     std::optional<ApiAnswer> answer;  ///< the end, once all pieces are taken

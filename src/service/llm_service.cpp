@@ -19,6 +19,7 @@
 #include "service/api_error.h"
 #include "service/api_request.h"
 #include "service/api_response.h"
+#include "service/client_connection.h"
 #include "service/metrics.h"
 #include "service/model_worker.h"
 
@@ -29,6 +30,10 @@ using Json = nlohmann::ordered_json;
 
 /// Threads beyond those whose requests wait: for lists, metrics, health and refusals.
 constexpr std::int64_t kSpareThreads = 8;
+/// Milliseconds without news until the client's connection is looked at.
+constexpr int kPatience = 100;
+/// Of a request that was given up: nginx's number for it, which nobody reads but /metrics.
+constexpr int kClientHasGone = 499;
 
 void set_document(httplib::Response& response, int status, const Json& document) {
   response.status = status;
@@ -145,11 +150,11 @@ struct LlmService::State {
     auto job = worker.submit(std::move(read));
     ++open;
     if (stream) {
-      start_stream(job, identity, response);
+      start_stream(job, identity, request, response);
       return;
     }
     try {
-      const auto answer = job->wait();
+      const auto answer = wait_for_answer(*job, request);
       set_document(response, 200, response_document(job->request, identity, answer));
     } catch (...) {
       --open;
@@ -158,12 +163,36 @@ struct LlmService::State {
     --open;
   }
 
+  /// ApiError where the client has gone: the model then gives the job up.
+  static void check_client(ClientConnection& client, Job& job) {
+    if (!client.closed()) return;
+    job.abandoned = true;
+    throw ApiError(kClientHasGone, "the client has gone");
+  }
+
+  static ApiAnswer wait_for_answer(Job& job, const httplib::Request& request) {
+    ClientConnection client(request);
+    while (true) {
+      if (auto answer = job.wait(kPatience)) return std::move(*answer);
+      check_client(client, job);
+    }
+  }
+
+  static Job::Progress wait_for_first_piece(Job& job, const httplib::Request& request) {
+    ClientConnection client(request);
+    while (true) {
+      auto first = job.wait_for_progress(kPatience);
+      if (first.piece || first.answer) return first;
+      check_client(client, job);
+    }
+  }
+
   /// The first piece decides the status: what fails before it is an error response, not a stream.
-  void start_stream(const std::shared_ptr<Job>& job, const AnswerIdentity& identity, httplib::Response& response) {
-    constexpr int kPatience = 500;  // milliseconds until the connection is looked at
+  void start_stream(const std::shared_ptr<Job>& job, const AnswerIdentity& identity, const httplib::Request& request,
+                    httplib::Response& response) {
     Job::Progress first;
     try {
-      while (!first.piece && !first.answer) first = job->wait_for_progress(kPatience);
+      first = wait_for_first_piece(*job, request);
     } catch (...) {
       --open;
       throw;

@@ -29,6 +29,11 @@ void Metrics::count_answer(std::int64_t prompt_tokens, std::int64_t answer_token
   answer_tokens_ += answer_tokens;
 }
 
+void Metrics::count_given_up(std::int64_t requests) {
+  const std::lock_guard lock(mutex_);
+  given_up_ += requests;
+}
+
 void Metrics::set_waiting(std::int64_t requests) {
   const std::lock_guard lock(mutex_);
   waiting_ = requests;
@@ -71,6 +76,8 @@ std::string Metrics::text() const {
   single("llama4rec_stepped_requests_total", "counter", "Requests that were answered in these steps, summed.",
          stepped_);
   single("llama4rec_answers_total", "counter", "Answers that the model finished.", answers_);
+  single("llama4rec_given_up_requests_total", "counter", "Requests that were given up, for their clients had gone.",
+         given_up_);
   single("llama4rec_prompt_tokens_total", "counter", "Tokens of prompts.", prompt_tokens_);
   single("llama4rec_answer_tokens_total", "counter", "Tokens of answers.", answer_tokens_);
   single("llama4rec_waiting_requests", "gauge", "Requests in the queue.", waiting_);

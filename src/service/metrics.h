@@ -18,6 +18,8 @@ class Metrics {
   void count_step(std::int64_t requests);
   /// A finished answer: tokens, and seconds since the model began with it.
   void count_answer(std::int64_t prompt_tokens, std::int64_t answer_tokens, double seconds);
+  /// Requests whose clients had gone.
+  void count_given_up(std::int64_t requests);
   void set_waiting(std::int64_t requests);
   void set_running(std::int64_t requests);
   /// Seconds that an answer takes, the last ones counting most; 0 before the first.
@@ -38,6 +40,7 @@ class Metrics {
   double recent_answer_ = 0;
   std::int64_t prompt_tokens_ = 0;
   std::int64_t answer_tokens_ = 0;
+  std::int64_t given_up_ = 0;
   std::int64_t waiting_ = 0;
   std::int64_t running_ = 0;
 };

@@ -39,6 +39,7 @@ std::shared_ptr<Job> ModelWorker::submit(ApiRequest request) {
   auto job = std::make_shared<Job>(std::move(request));
   const std::lock_guard lock(mutex_);
   if (draining_ || stopping_) throw stopping_error();
+  forget_abandoned();  // they hold no place against a client that is there
   if (static_cast<std::int64_t>(waiting_.size()) >= limits_.queue) {
     throw ApiError(429, fmt::format("{} requests are waiting already", waiting_.size()), "", "queue_full");
   }
@@ -84,6 +85,7 @@ bool ModelWorker::take(std::vector<std::shared_ptr<Job>>& begun) {
     }
     return false;
   }
+  forget_abandoned();
   while (!waiting_.empty() && static_cast<std::int64_t>(begun.size() + begun_.size()) < limits_.batch) {
     begun.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -94,14 +96,20 @@ bool ModelWorker::take(std::vector<std::shared_ptr<Job>>& begun) {
   return true;
 }
 
+void ModelWorker::forget_abandoned() {
+  const auto forgotten = std::erase_if(waiting_, [](const auto& job) { return job->abandoned.load(); });
+  metrics_.count_given_up(static_cast<std::int64_t>(forgotten));
+  metrics_.set_waiting(static_cast<std::int64_t>(waiting_.size()));
+}
+
 void ModelWorker::work() {
   for (std::vector<std::shared_ptr<Job>> taken; take(taken); taken.clear()) {
-    for (const auto& job : taken) {
-      if (!job->abandoned) begin(job);
-    }
+    for (const auto& job : taken) begin(job);
     std::erase_if(begun_, [this](const auto& it) {
-      if (it.second->abandoned) model_.cancel(it.first);
-      return it.second->abandoned.load();
+      if (!it.second->abandoned) return false;
+      model_.cancel(it.first);
+      metrics_.count_given_up(1);
+      return true;
     });
     if (!begun_.empty()) step();
   }

@@ -23,8 +23,8 @@ struct WorkerLimits {
   std::int64_t prompt_tokens = 0;  ///< 0 = the context
 };
 
-/// Requests join and leave while others are answered, so that a long text does not hold up the others. One that was abandoned leaves, and
-/// what it held is free.
+/// Requests join and leave while others are answered, so that a long text does not hold up the others. One that was abandoned leaves the
+/// queue or the model before the next step, and what it held is free.
 class ModelWorker {
  public:
   /// The model and the metrics must outlive it.
@@ -49,6 +49,8 @@ class ModelWorker {
   void work();
   /// Waits for work; the jobs to begin with. False: the thread shall end.
   bool take(std::vector<std::shared_ptr<Job>>& begun);
+  /// Takes out of the queue what nobody waits for; with the lock held.
+  void forget_abandoned();
   /// Encodes, checks and hands over a new job, or refuses it.
   void begin(const std::shared_ptr<Job>& job);
   /// ApiError where the job asks for more than it may.

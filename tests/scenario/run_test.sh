@@ -74,6 +74,17 @@ printf 'x' >>"$(ls -d runs/stages/augment-*)/augmentation.json"
 ok "a damaged stage is noticed" grep -q 'is damaged' b.log
 ok "and done anew with the same result" python3 -c "$same"
 
+# More candidates than a prompt shows, merged from several prompts: no language model is made anew.
+"$program" run tiny.yaml --json --all-rows --seed 3 --set prompts.chunk=5 --set prompts.candidates=12 \
+  --set prompts.merge=probability >more.json 2>more.log
+ok "more candidates need no other language model" bash -c "! grep -qE '(base|pretrain|tune|augment|refit)[a-z-]*: [0-9]' more.log"
+ok "and lift the ceiling" python3 -c "
+import json
+few, more = (json.load(open(f)) for f in ('b.json', 'more.json'))
+rows = lambda d: {r['name']: r for r in d['rows']}
+assert rows(more)['oracle']['metrics']['H@5'] > rows(few)['oracle']['metrics']['H@5']
+assert rows(more)['probability utilities']['method'] == ['first'], rows(more)['probability utilities']"
+
 # A data set that is neither here nor to be downloaded: the sample takes its place, and everything says so.
 env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 LLAMA4REC_DATA="$folder/none" \
   "$program" run tiny.yaml --json --seed 3 --set data.name=ml-100k --set data.fetch=true --set data.fallback=sample \

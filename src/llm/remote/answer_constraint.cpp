@@ -111,6 +111,8 @@ std::string to_string(ConstraintKind kind) {
   switch (kind) {
     case ConstraintKind::kNone:
       return "none";
+    case ConstraintKind::kStructuredOutputs:
+      return "structured_outputs";
     case ConstraintKind::kGuidedChoice:
       return "guided_choice";
     case ConstraintKind::kGrammar:
@@ -124,8 +126,8 @@ std::string to_string(ConstraintKind kind) {
 }
 
 std::optional<ConstraintKind> constraint_from(const std::string& name) {
-  for (const auto kind : {ConstraintKind::kNone, ConstraintKind::kGuidedChoice, ConstraintKind::kGrammar,
-                          ConstraintKind::kResponseFormat, ConstraintKind::kNative}) {
+  for (const auto kind : {ConstraintKind::kNone, ConstraintKind::kStructuredOutputs, ConstraintKind::kGuidedChoice,
+                          ConstraintKind::kGrammar, ConstraintKind::kResponseFormat, ConstraintKind::kNative}) {
     if (to_string(kind) == name) return kind;
   }
   return std::nullopt;
@@ -173,6 +175,14 @@ void add_constraint(ConstraintKind kind, const CompletionRequest& request, json&
   if (grammar.kind == AnswerKind::kFreeText || kind == ConstraintKind::kNone) return;
   if (kind == ConstraintKind::kGrammar) {
     body["grammar"] = answer_gbnf(grammar);
+  } else if (kind == ConstraintKind::kStructuredOutputs) {
+    json& form = body["structured_outputs"];  // exactly one member
+    const auto answers = listed_answers(grammar);
+    if (answers.empty()) {
+      form["grammar"] = answer_gbnf(grammar);
+    } else {
+      form["choice"] = texts_of(answers);
+    }
   } else if (kind == ConstraintKind::kGuidedChoice) {
     const auto answers = listed_answers(grammar);
     if (answers.empty()) {

@@ -10,14 +10,15 @@
 namespace llama4rec::llm {
 
 enum class ConstraintKind {
-  kNone,            ///< the answer is parsed
-  kGuidedChoice,    ///< vLLM: `guided_choice`; an order of many options: `guided_json`
-  kGrammar,         ///< llama.cpp: `grammar` in GBNF
-  kResponseFormat,  ///< `response_format` with a JSON schema
-  kNative,          ///< llama4rec llm serve: `llama4rec`, the grammar itself and the prompt's segments
+  kNone,               ///< the answer is parsed
+  kStructuredOutputs,  ///< vLLM from 0.11 on: `structured_outputs` with `choice`; an order of many options: with `grammar`
+  kGuidedChoice,       ///< vLLM before 0.12: `guided_choice`; an order of many options: `guided_json`
+  kGrammar,            ///< llama.cpp: `grammar` in GBNF
+  kResponseFormat,     ///< `response_format` with a JSON schema
+  kNative,             ///< llama4rec llm serve: `llama4rec`, the grammar itself and the prompt's segments
 };
 
-/// "none", "guided_choice", "grammar", "response_format", "native".
+/// "none", "structured_outputs", "guided_choice", "grammar", "response_format", "native".
 std::string to_string(ConstraintKind kind);
 /// Nothing for "auto".
 std::optional<ConstraintKind> constraint_from(const std::string& name);
@@ -32,7 +33,8 @@ std::string constraint_instruction(ConstraintKind kind, const AnswerGrammar& gra
 /// form that engines share; repeated ones are read by answer_parser.h).
 nlohmann::json answer_schema(const AnswerGrammar& grammar);
 
-/// The grammar in llama.cpp's GBNF. Up to 6 options an order is exactly a permutation; with more, options may repeat.
+/// The grammar in llama.cpp's GBNF, which vLLM's xgrammar reads too. Up to 6 options an order is exactly a permutation; with more,
+/// options may repeat.
 std::string answer_gbnf(const AnswerGrammar& grammar);
 
 }  // namespace llama4rec::llm

@@ -11,7 +11,8 @@ ProbeResult probe_constraint(const RequestForm& form, const ProbeCall& call) {
       .prompt = {{"What is the capital of France? Answer with its name only.\nAnswer: "}},
       .grammar = {.kind = AnswerKind::kChoice, .options = {"zebraquux", "walrusquux"}, .separator = ""}};
   ProbeResult result;
-  for (const auto kind : {ConstraintKind::kGuidedChoice, ConstraintKind::kGrammar, ConstraintKind::kResponseFormat}) {
+  for (const auto kind : {ConstraintKind::kStructuredOutputs, ConstraintKind::kGuidedChoice, ConstraintKind::kGrammar,
+                          ConstraintKind::kResponseFormat}) {
     RequestForm tried = form;
     tried.constraint = kind;
     const auto answer = call(tried, question);

@@ -18,8 +18,8 @@ struct ProbeResult {
 };
 
 /// Asks for the capital of France and lets each constraint in turn allow two made-up words only: a server that has the constraint answers
-/// with one of them, a server that does not know the field answers "Paris" or refuses. The order is guided_choice, grammar,
-/// response_format.
+/// with one of them, a server that does not know the field answers "Paris" or refuses. The order is structured_outputs,
+/// guided_choice, grammar, response_format.
 ProbeResult probe_constraint(const RequestForm& form, const ProbeCall& call);
 
 /// How many alternatives of a token the server tells (20, 5 or none): whether a choice of "1" and "2" comes with both probabilities.

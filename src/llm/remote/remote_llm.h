@@ -17,7 +17,7 @@ namespace llama4rec::llm {
 /// What a client learnt from its servers when it connected.
 struct RemoteDescription {
   std::string model;              ///< its name at the servers
-  std::string constraint;         ///< "none", "guided_choice", "grammar", "response_format" or "native"
+  std::string constraint;         ///< as to_string(ConstraintKind) says it
   std::string probe;              ///< how that was found; empty where it was given
   std::int64_t alternatives = 0;  ///< log-probabilities that come with a choice's token; 0 = none
   std::int64_t context = 0;       ///< tokens

@@ -13,9 +13,10 @@ void RemoteOptions::declare(config::OptionVisitor& visit) {
                "Remote: chat (/chat/completions) or plain continuation (/completions).");
   visit.option(
       "llm.constraint", constraint,
-      config::one_of({"auto", "none", "guided_choice", "grammar", "response_format", "native"}),
-      "Remote: how an answer is bound to its options: guided_choice (vLLM), grammar (llama.cpp), response_format "
-      "(JSON schema), native (llama4rec llm serve), none (answers are parsed); auto asks the server once.");
+      config::one_of({"auto", "none", "structured_outputs", "guided_choice", "grammar", "response_format", "native"}),
+      "Remote: how an answer is bound to its options: structured_outputs (vLLM from 0.11 on), guided_choice (vLLM "
+      "before 0.12), grammar (llama.cpp), response_format (JSON schema), native (llama4rec llm serve), none (answers "
+      "are parsed); auto asks the server once.");
   visit.option("llm.on_failure", on_failure, config::one_of({"retry", "fallback", "drop"}),
                "Remote: an answer that cannot be read: ask again llm.answer_retries times, then take the options' own "
                "order; take it at once; or drop the question.");

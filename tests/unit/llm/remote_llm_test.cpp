@@ -305,7 +305,9 @@ TEST(RemoteLlm, LearnsWhatTheServerCan) {
   MisbehavingServer server;
   server.models_status = 200;
   server.usual = [](const json& body, httplib::Response& response) {
-    if (body.contains("guided_choice")) {
+    if (body.contains("structured_outputs")) {
+      MisbehavingServer::answer(response, "The capital of France is Paris.");
+    } else if (body.contains("guided_choice")) {
       MisbehavingServer::status(400, "unknown field guided_choice")(body, response);
     } else if (body.contains("logprobs") && body["top_logprobs"] == 5) {
       json document;
@@ -326,11 +328,12 @@ TEST(RemoteLlm, LearnsWhatTheServerCan) {
   LogCapture log;
   const auto model = RemoteLlm::connect(options, 1);
   EXPECT_EQ(model->description().constraint, "grammar");
-  EXPECT_EQ(model->description().probe, "guided_choice: refused, grammar: yes");
+  EXPECT_EQ(model->description().probe, "structured_outputs: ignored, guided_choice: refused, grammar: yes");
   EXPECT_EQ(model->description().alternatives, 5);
   EXPECT_EQ(model->option_probabilities(), OptionProbabilities::kChoices);
   EXPECT_EQ(model->context_length(), 2048) << "what the server reports";
-  EXPECT_THAT(log.text(), HasSubstr("bound by grammar (guided_choice: refused, grammar: yes)"));
+  EXPECT_THAT(log.text(),
+              HasSubstr("bound by grammar (structured_outputs: ignored, guided_choice: refused, grammar: yes)"));
 }
 
 TEST(RemoteLlm, AServerThatIgnoresConstraintsIsNotTrustedWithThem) {
@@ -340,8 +343,64 @@ TEST(RemoteLlm, AServerThatIgnoresConstraintsIsNotTrustedWithThem) {
   options.constraint = "auto";
   const auto model = RemoteLlm::connect(options, 1);
   EXPECT_EQ(model->description().constraint, "none");
-  EXPECT_EQ(model->description().probe, "guided_choice: ignored, grammar: ignored, response_format: ignored");
+  EXPECT_EQ(model->description().probe,
+            "structured_outputs: ignored, guided_choice: ignored, grammar: ignored, response_format: ignored");
   EXPECT_EQ(model->option_probabilities(), OptionProbabilities::kNone);
+}
+
+/// As vLLM does from 0.12 on: an object with exactly one known member binds, fields that it no longer knows are ignored.
+void answer_as_newer_vllm(const json& body, httplib::Response& response) {
+  if (!body.contains("structured_outputs")) {
+    MisbehavingServer::answer(response, "Paris, or Jaws before the others");
+    return;
+  }
+  const auto& form = body["structured_outputs"];
+  if (form.is_object() && form.size() == 1 && form.contains("choice") && form["choice"].is_array()) {
+    MisbehavingServer::answer(response, form["choice"].back().get<std::string>());
+  } else if (form.is_object() && form.size() == 1 && form.contains("grammar")) {
+    MisbehavingServer::answer(response, "Heat; Ran; Jaws; Alien");
+  } else {
+    MisbehavingServer::status(400, "structured_outputs: exactly one constraint")(body, response);
+  }
+}
+
+TEST(RemoteLlm, BindsAnswersOfNewerVllm) {
+  for (const char* constraint : {"auto", "structured_outputs"}) {
+    MisbehavingServer server;
+    server.usual = answer_as_newer_vllm;
+    auto options = options_for(server);
+    options.constraint = constraint;
+    const auto model = RemoteLlm::connect(options, 1);
+    EXPECT_EQ(model->description().constraint, "structured_outputs");
+    EXPECT_EQ(model->description().probe, std::string(constraint) == "auto" ? "structured_outputs: yes" : "");
+    auto four = ranking("question");
+    four.grammar.options.emplace_back("Ran");
+    const auto answers = model->complete(std::vector<CompletionRequest>{rating(), ranking("question"), four}, {});
+    ASSERT_EQ(answers.size(), 3U);
+    EXPECT_EQ(answers[0].text, "3");
+    EXPECT_EQ(answers[1].text, "Jaws; Heat; Alien") << "the last of six orders";
+    EXPECT_EQ(answers[2].text, "Heat; Ran; Jaws; Alien");
+    EXPECT_EQ(model->account().repaired, 0);
+    for (const auto& body : server.bodies()) EXPECT_FALSE(body.contains("guided_choice") || body.contains("grammar"));
+  }
+}
+
+TEST(RemoteLlm, AServerThatRefusesTheNewerFieldIsAskedInTheOlderForm) {
+  MisbehavingServer server;
+  server.usual = [](const json& body, httplib::Response& response) {
+    if (body.contains("structured_outputs")) {  // vLLM before 0.11 where it forbids what it does not know
+      MisbehavingServer::status(400, "extra fields not permitted")(body, response);
+    } else if (body.contains("guided_choice")) {
+      MisbehavingServer::answer(response, body["guided_choice"].front().get<std::string>());
+    } else {
+      MisbehavingServer::answer(response, "Paris");
+    }
+  };
+  auto options = options_for(server);
+  options.constraint = "auto";
+  const auto model = RemoteLlm::connect(options, 1);
+  EXPECT_EQ(model->description().constraint, "guided_choice");
+  EXPECT_EQ(model->description().probe, "structured_outputs: refused, guided_choice: yes");
 }
 
 TEST(RemoteLlm, ConnectsWhereOneOfTheEndpointsIsDead) {

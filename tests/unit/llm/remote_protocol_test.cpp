@@ -57,6 +57,24 @@ TEST(RemoteProtocol, TextThatIsNoUtf8IsSentAllTheSame) {
   EXPECT_EQ(body_of(form, {.prompt = {{"caf\xE9"}}})["messages"][0]["content"], "caf\xEF\xBF\xBD");
 }
 
+/// vLLM wants exactly one member of the object, and has had none of the guided_* fields since 0.12.
+TEST(RemoteProtocol, BindsAnswersInTheFormOfNewerVllm) {
+  const RequestForm form{.model = "m", .constraint = ConstraintKind::kStructuredOutputs};
+  EXPECT_EQ(body_of(form, rating())["structured_outputs"], json::parse(R"({"choice": ["1", "2", "3"]})"));
+  const auto two = body_of(form, ranking({"a", "b"}));
+  EXPECT_EQ(two["structured_outputs"], json::parse(R"({"choice": ["a; b", "b; a"]})"));
+  EXPECT_EQ(two.size(), 5U) << "model, messages, temperature, max_tokens and the constraint: " << two;
+  auto first = ranking({"a", "b", "c", "d"});
+  const auto four = body_of(form, first);
+  EXPECT_EQ(four["structured_outputs"].size(), 1U);
+  EXPECT_EQ(four["structured_outputs"]["grammar"], answer_gbnf(first.grammar));
+  EXPECT_EQ(four["messages"][0]["content"], "Rank: x") << "a grammar's answers are no JSON, and none is asked for";
+  first.grammar.generate_first = 1;
+  EXPECT_EQ(body_of(form, first)["structured_outputs"], json::parse(R"({"choice": ["a", "b", "c", "d"]})"));
+  EXPECT_FALSE(body_of(form, {.prompt = {{"x"}}}).contains("structured_outputs")) << "free text is free";
+  EXPECT_EQ(constraint_from("structured_outputs"), ConstraintKind::kStructuredOutputs);
+}
+
 TEST(RemoteProtocol, BindsAnswersInTheFormOfEachEngine) {
   RequestForm form{.model = "m", .constraint = ConstraintKind::kGuidedChoice};
   EXPECT_THAT(body_of(form, rating())["guided_choice"], ElementsAre("1", "2", "3"));
