@@ -9,6 +9,7 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr float kEpsilon = 1e-8F;
+constexpr std::int64_t kParallelFrom = 1 << 14;  // fewer parameters are done before a second thread has begun
 
 }  // namespace
 
@@ -28,6 +29,7 @@ void adam_pass(const AdamBuffers& buffers, std::int64_t begin, std::int64_t end,
   float* const __restrict gradient = buffers.gradient;
   float* const __restrict first = buffers.first;
   float* const __restrict second = buffers.second;
+#pragma omp parallel for simd schedule(static) if (parallel : end - begin >= kParallelFrom)
   for (std::int64_t n = begin; n < end; ++n) {
     const float slope = gradient[n] + weight_decay * values[n];
     gradient[n] = 0;
@@ -38,6 +40,7 @@ void adam_pass(const AdamBuffers& buffers, std::int64_t begin, std::int64_t end,
   if (step.averaging <= 0) return;
   const auto kept = static_cast<float>(warm_averaging(step.averaging, step.step));
   float* const __restrict averaged = buffers.averaged;
+#pragma omp parallel for simd schedule(static) if (parallel : end - begin >= kParallelFrom)
   for (std::int64_t n = begin; n < end; ++n) averaged[n] += (1.0F - kept) * (values[n] - averaged[n]);
 }
 

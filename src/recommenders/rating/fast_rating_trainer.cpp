@@ -42,6 +42,8 @@ FastRatingTrainer::FastRatingTrainer(const RatingNetwork& network, const RowPena
   }
   errors_.resize(passes_.size());
   slopes_.resize(passes_.size());
+  penalties_of_shares_.resize(passes_.size());
+  touched_.resize(passes_.size());
 }
 
 /// Whole lanes, so that only the last slice is padded.
@@ -69,21 +71,48 @@ double FastRatingTrainer::evaluate(const RatingBatch& batch, const DropoutKey* d
     errors_[place] = squares;
     passes_[place].backward(slopes, parameters_);
   }
+  add_gradients(batch, slices);
   double squares = 0;
-  penalty_ = 0;
-  const auto dense = gradient_.begin() + network_.dense();
-  for (std::int64_t n = 0; n < slices; ++n) {
-    const auto place = static_cast<std::size_t>(n);
-    squares += errors_[place];
-    scatter(batch.part(n * size, std::min(size, batch.size() - n * size)), passes_[place], mean);
-    const auto from = passes_[place].dense_gradient();
-    for (std::size_t d = 0; d < from.size(); ++d) dense[static_cast<std::ptrdiff_t>(d)] += from[d];
-  }
+  for (std::int64_t n = 0; n < slices; ++n) squares += errors_[static_cast<std::size_t>(n)];
   return squares;
 }
 
-/// Adds the slice's part of the gradient of bias, linear weights and embeddings.
-void FastRatingTrainer::scatter(const RatingBatch& slice, const NetworkPass& pass, float mean) {
+/// Sums the slices' gradients. Fields have rows of their own and are shared out, as is the dense part, so that every sum has one order.
+void FastRatingTrainer::add_gradients(const RatingBatch& batch, std::int64_t slices) {
+  const std::int64_t size = slice_size(batch.size());
+  const float mean = 1.0F / static_cast<float>(batch.size());
+  const auto fields = static_cast<std::int64_t>(network_.features().fields.size());
+  const std::int64_t dense_size = static_cast<std::int64_t>(parameters_.size()) - network_.dense();
+  float* const dense = gradient_.data() + network_.dense();
+#pragma omp parallel for schedule(static, 1)
+  for (std::int64_t share = 0; share < learning_.parts; ++share) {
+    const FieldRange range{.first = share * fields / learning_.parts, .last = (share + 1) * fields / learning_.parts};
+    const std::int64_t first = share * dense_size / learning_.parts;
+    const std::int64_t last = (share + 1) * dense_size / learning_.parts;
+    penalties_of_shares_[static_cast<std::size_t>(share)] = 0;
+    for (std::int64_t n = 0; n < slices; ++n) {
+      const NetworkPass& pass = passes_[static_cast<std::size_t>(n)];
+      scatter(batch.part(n * size, std::min(size, batch.size() - n * size)), pass, mean, range, share);
+      const auto from = pass.dense_gradient();
+      for (std::int64_t d = first; d < last; ++d) dense[d] += from[static_cast<std::size_t>(d)];
+    }
+  }
+  penalty_ = 0;
+  for (const double penalty : penalties_of_shares_) penalty_ += penalty;
+  float& bias = gradient_[static_cast<std::size_t>(network_.bias())];
+  for (std::int64_t n = 0; n < slices; ++n) {
+    const NetworkPass& pass = passes_[static_cast<std::size_t>(n)];
+    float sum = 0;
+    for (std::int64_t s = 0; s < std::min(size, batch.size() - n * size); ++s) {
+      sum += pass.slopes()[static_cast<std::size_t>(s)];
+    }
+    bias += sum;
+  }
+}
+
+/// Adds the slice's part of the gradient of the fields' linear weights and embeddings.
+void FastRatingTrainer::scatter(const RatingBatch& slice, const NetworkPass& pass, float mean, const FieldRange& range,
+                                std::int64_t share) {
   const std::int64_t dimension = network_.dimension();
   const std::int64_t stride = pass.stride();
   const float* values = parameters_.data() + network_.embeddings();
@@ -91,12 +120,13 @@ void FastRatingTrainer::scatter(const RatingBatch& slice, const NetworkPass& pas
   float* table = gradient_.data() + network_.embeddings();
   float* linear = gradient_.data() + network_.linear();
   double penalty = 0;
-  float bias = 0;
+  auto& touched = touched_[static_cast<std::size_t>(share)];
+  const auto first = static_cast<std::size_t>(range.first);
+  const auto last = static_cast<std::size_t>(range.last);
   for (std::size_t s = 0; s < slice.users.size(); ++s) {
     const float slope = pass.slopes()[s];
-    bias += slope;
     const float* from = pass.embedding_gradient() + s;
-    network_.visit_rows(slice.users[s], slice.items[s], [&](std::size_t field, std::int32_t row, float weight) {
+    const auto add = [&](std::size_t field, std::int32_t row, float weight) {
       const auto place = static_cast<std::size_t>(row);
       const float pull = 2 * mean * penalties_.embedding[place];
       const float linear_pull = 2 * mean * penalties_.linear[place];
@@ -111,14 +141,14 @@ void FastRatingTrainer::scatter(const RatingBatch& slice, const NetworkPass& pas
       linear[row] += weight * slope + linear_pull * weights[row];
       penalty += static_cast<double>(penalties_.embedding[place] * square +
                                      penalties_.linear[place] * weights[row] * weights[row]);
-      if (learning_.lazy && !marked_[place]) {
-        marked_[place] = true;
-        touched_.push_back(row);
+      if (learning_.lazy && marked_[place] == 0) {
+        marked_[place] = 1;
+        touched.push_back(row);
       }
-    });
+    };
+    network_.visit_rows(slice.users[s], slice.items[s], first, last, add);
   }
-  penalty_ += penalty;
-  gradient_[static_cast<std::size_t>(network_.bias())] += bias;
+  penalties_of_shares_[static_cast<std::size_t>(share)] += penalty;
 }
 
 void FastRatingTrainer::step(double learning_rate) {
@@ -132,18 +162,26 @@ void FastRatingTrainer::step(double learning_rate) {
   if (learning_.lazy) {
     const std::int64_t dimension = network_.dimension();
     adam_pass(buffers, network_.bias(), network_.bias() + 1, step);
-    for (const std::int32_t row : touched_) {
-      const std::int64_t first = network_.embeddings() + row * dimension;
-      adam_pass(buffers, first, first + dimension, step);
-      adam_pass(buffers, network_.linear() + row, network_.linear() + row + 1, step);
-      marked_[static_cast<std::size_t>(row)] = false;
+    for (const auto& of_share : touched_) {
+      for (const std::int32_t row : of_share) {
+        const std::int64_t first = network_.embeddings() + row * dimension;
+        adam_pass(buffers, first, first + dimension, step);
+        adam_pass(buffers, network_.linear() + row, network_.linear() + row + 1, step);
+      }
     }
-    touched_.clear();
+    forget_touched();
   } else {
     adam_pass(buffers, 0, network_.dense(), step);
   }
   step.weight_decay = learning_.weight_decay;
   adam_pass(buffers, network_.dense(), static_cast<std::int64_t>(parameters_.size()), step);
+}
+
+void FastRatingTrainer::forget_touched() {
+  for (auto& of_share : touched_) {
+    for (const std::int32_t row : of_share) marked_[static_cast<std::size_t>(row)] = 0;
+    of_share.clear();
+  }
 }
 
 double FastRatingTrainer::train_epoch(const RatingColumns& examples, std::int64_t epoch) {
@@ -165,8 +203,7 @@ double FastRatingTrainer::loss_and_gradient(const RatingBatch& batch, const Drop
   const double squares = evaluate(batch, dropout);
   gradient = gradient_;
   std::fill(gradient_.begin(), gradient_.end(), 0.0F);
-  for (const std::int32_t row : touched_) marked_[static_cast<std::size_t>(row)] = false;
-  touched_.clear();
+  forget_touched();
   double norm = 0;
   const auto weight_decay = static_cast<float>(learning_.weight_decay);
   for (auto n = static_cast<std::size_t>(network_.dense()); n < parameters_.size(); ++n) {

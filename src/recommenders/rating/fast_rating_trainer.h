@@ -9,8 +9,8 @@
 
 namespace llama4rec::recommenders {
 
-/// A batch is cut into slices whose passes run on threads of their own; gradients of the table are then summed sample by sample, those
-/// of the interactions slice by slice. So results do not depend on the number of threads.
+/// A batch is cut into slices whose passes run on threads of their own. Then threads share the fields, whose rows are disjoint, and sum the
+/// gradients of the table sample by sample, those of the interactions slice by slice. So results do not depend on the number of threads.
 class FastRatingTrainer final : public RatingTrainer {
  public:
   FastRatingTrainer(const RatingNetwork& network, const RowPenalties& penalties, const RatingLearning& learning,
@@ -27,7 +27,14 @@ class FastRatingTrainer final : public RatingTrainer {
   [[nodiscard]] std::int64_t slice_size(std::int64_t batch_size) const;
   /// Fills gradient_ but for the weight decay; returns the sum of squared errors.
   double evaluate(const RatingBatch& batch, const DropoutKey* dropout);
-  void scatter(const RatingBatch& slice, const NetworkPass& pass, float mean);
+  struct FieldRange {
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+  };
+  void add_gradients(const RatingBatch& batch, std::int64_t slices);
+  void scatter(const RatingBatch& slice, const NetworkPass& pass, float mean, const FieldRange& range,
+               std::int64_t share);
+  void forget_touched();
   void step(double learning_rate);
 
   const RatingNetwork& network_;
@@ -43,8 +50,9 @@ class FastRatingTrainer final : public RatingTrainer {
   std::vector<NetworkPass> passes_;
   std::vector<double> errors_;              ///< by slice
   std::vector<std::vector<float>> slopes_;  ///< by slice
-  std::vector<std::int32_t> touched_;       ///< rows of the last batch; kept only for lazy steps
-  std::vector<bool> marked_;                ///< [rows]
+  std::vector<double> penalties_of_shares_;
+  std::vector<std::vector<std::int32_t>> touched_;  ///< by share: rows of the last batch; kept only for lazy steps
+  std::vector<std::uint8_t> marked_;                ///< [rows]; bytes, for threads write beside each other
 };
 
 }  // namespace llama4rec::recommenders

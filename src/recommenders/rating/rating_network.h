@@ -47,9 +47,14 @@ class RatingNetwork {
   [[nodiscard]] std::int64_t dense() const { return 1 + features_.rows * (1 + dimension_); }
   [[nodiscard]] ModelShape shape(std::int64_t width) const;
   [[nodiscard]] Interactions instantiate(std::int64_t width) const;
-  /// Calls visit(field, row, weight) for each row that a pair touches.
+  /// Calls visit(field, row, weight) for each row that a pair touches in the fields [first, last).
   template <class Visit>
-  void visit_rows(UserIndex user, ItemIndex item, const Visit& visit) const;
+  void visit_rows(UserIndex user, ItemIndex item, std::size_t first, std::size_t last, const Visit& visit) const;
+  /// In all fields.
+  template <class Visit>
+  void visit_rows(UserIndex user, ItemIndex item, const Visit& visit) const {
+    visit_rows(user, item, 0, features_.fields.size(), visit);
+  }
 
  private:
   void register_table(ParameterLayout& layout) const;
@@ -98,10 +103,11 @@ std::vector<float> predict_pairs(const RatingNetwork& network, std::span<const f
                                  const RatingBatch& batch);
 
 template <class Visit>
-void RatingNetwork::visit_rows(UserIndex user, ItemIndex item, const Visit& visit) const {
+void RatingNetwork::visit_rows(UserIndex user, ItemIndex item, std::size_t first, std::size_t last,
+                               const Visit& visit) const {
   const auto user_code = features_.user_code(user);
   const auto item_code = features_.item_code(item);
-  for (std::size_t f = 0; f < features_.fields.size(); ++f) {
+  for (std::size_t f = first; f < last; ++f) {
     const FeatureField& field = features_.fields[f];
     const std::int32_t* code = (field.of_item ? item_code : user_code).data() + field.first_slot;
     if (field.slots == 1) {
