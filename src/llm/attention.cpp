@@ -200,6 +200,20 @@ Tensor by_head(const Tensor& x, std::int64_t heads, std::int64_t repeats) {
   return repeats == 1 ? split : split.repeat_interleave(repeats, 1);
 }
 
+/// The definition, step by step. As library_attention.
+Tensor composed_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& seen) {
+  auto hidden = seen.defined() ? seen.logical_not()
+                               : torch::ones({q.size(2), k.size(2)}, q.options().dtype(torch::kBool)).triu(1);
+  const auto scores = (torch::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(q.size(3))))
+                          .masked_fill(hidden, -std::numeric_limits<float>::infinity());
+  return torch::matmul(torch::softmax(scores, -1), v);
+}
+
+/// Without own kernels: libtorch's on another device, the definition where the tests ask for it.
+Tensor attention_of_heads(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& seen) {
+  return q.device().is_cpu() ? composed_attention(q, k, v, seen) : library_attention(q, k, v, seen);
+}
+
 Tensor composed_causal(const Tensor& qkv, std::int64_t batch, std::int64_t length, const HeadLayout& layout,
                        const RotaryTable& rotary) {
   const auto positions =
@@ -210,10 +224,7 @@ Tensor composed_causal(const Tensor& qkv, std::int64_t batch, std::int64_t lengt
   const auto q = by_head(rows(rotary.rotated(parts[0], positions)), layout.heads, 1);
   const auto k = by_head(rows(rotary.rotated(parts[1], positions)), layout.key_value_heads, layout.group());
   const auto v = by_head(rows(parts[2]), layout.key_value_heads, layout.group());
-  const auto hidden = torch::ones({length, length}, qkv.options().dtype(torch::kBool)).triu(1);
-  const auto scores = (torch::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(layout.dimension)))
-                          .masked_fill(hidden, -std::numeric_limits<float>::infinity());
-  return torch::matmul(torch::softmax(scores, -1), v).transpose(1, 2).reshape({batch * length, layout.query_size()});
+  return attention_of_heads(q, k, v, Tensor()).transpose(1, 2).reshape({batch * length, layout.query_size()});
 }
 
 Tensor composed_visible(const Tensor& queries, const Tensor& keys, const Tensor& values, const HeadLayout& layout,
@@ -227,9 +238,7 @@ Tensor composed_visible(const Tensor& queries, const Tensor& keys, const Tensor&
   const auto q = by_head(queries, layout.heads, 1);
   const auto k = by_head(keys, layout.key_value_heads, layout.group());
   const auto v = by_head(values, layout.key_value_heads, layout.group());
-  const auto scores = (torch::matmul(q, k.transpose(2, 3)) / std::sqrt(static_cast<double>(layout.dimension)))
-                          .masked_fill(seen.logical_not().unsqueeze(1), -std::numeric_limits<float>::infinity());
-  return torch::matmul(torch::softmax(scores, -1), v)
+  return attention_of_heads(q, k, v, seen.unsqueeze(1))
       .transpose(1, 2)
       .reshape({queries.size(0), queries.size(1), layout.query_size()});
 }
@@ -252,6 +261,15 @@ void visible_softmax(float* scores, std::int64_t keys, std::int32_t slot, const 
 }
 
 }  // namespace
+
+Tensor library_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& seen) {
+  const auto mask = seen.defined() ? c10::optional<Tensor>(seen) : c10::nullopt;
+#if TORCH_VERSION_MAJOR >= 2
+  return at::scaled_dot_product_attention(q, k, v, mask, 0.0, !seen.defined());
+#else
+  return std::get<0>(at::_scaled_dot_product_attention(q, k, v, mask, 0.0, false, !seen.defined()));
+#endif
+}
 
 Tensor causal_attention(const Tensor& qkv, std::int64_t batch, std::int64_t length, const HeadLayout& layout,
                         const RotaryTable& rotary) {

@@ -21,7 +21,7 @@ struct HeadLayout {
 };
 
 /// Training: causal attention within each sequence, rotary embedding included (position = place in the sequence).
-/// qkv [batch * length, joint size] -> [batch * length, query size]. One autograd node on the CPU.
+/// qkv [batch * length, joint size] -> [batch * length, query size]. One autograd node on the CPU; library_attention on other devices.
 torch::Tensor causal_attention(const torch::Tensor& qkv, std::int64_t batch, std::int64_t length,
                                const HeadLayout& layout, const RotaryTable& rotary);
 
@@ -36,5 +36,10 @@ struct Visibility {
 /// values [batch, keys, key/value size] -> [batch, queries, query size]. Every query must see at least its own slot.
 torch::Tensor visible_attention(const torch::Tensor& queries, const torch::Tensor& keys, const torch::Tensor& values,
                                 const HeadLayout& layout, const Visibility& visibility);
+
+/// softmax(q k' / sqrt(d)) v by libtorch's own operation, which is a fused kernel on GPUs from libtorch 2.0 on; inside autograd. q, k, v [batch,
+/// heads, tokens, d]; `seen` [.., queries, keys] bool, or undefined for causal attention of equally many queries and keys.
+torch::Tensor library_attention(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                                const torch::Tensor& seen);
 
 }  // namespace llama4rec::llm
