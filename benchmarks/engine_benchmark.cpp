@@ -21,7 +21,7 @@
 #include "llm/engine/engine.h"
 #include "llm/gradient_step.h"
 #include "llm/parallel/parameter_units.h"
-#include "llm/parallel/world.h"
+#include "tensor/parallel/world.h"
 #include "tensor/runtime.h"
 
 namespace llama4rec::llm {
@@ -68,7 +68,7 @@ void measure_reading(const Shape& shape, const Transformer& transformer, Precisi
 /// Forward, backward and AdamW over 8 examples of 512 tokens, all learned or only the last 64.
 void measure_training(const Shape& shape, double peak) {
   const Transformer model(shape.config, 1, torch::kCPU);
-  const World alone;
+  const tensor::World alone;
   ParameterUnits units(training_units(model, nullptr), alone, ZeroStage::kNothing);
   AdamW optimiser(units.own_parts(), 0.01);
   RandomStream random(3, "benchmark.training");

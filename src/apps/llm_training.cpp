@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kTrainingState = "training.safetensors";
 
 /// The largest resident set of every process while it trained.
-std::vector<std::int64_t> peak_memory(const llm::World& world, std::int64_t own) {
+std::vector<std::int64_t> peak_memory(const tensor::World& world, std::int64_t own) {
   const auto bytes = world.gathered(torch::full({1}, own, torch::kInt64));
   return {bytes.data_ptr<std::int64_t>(), bytes.data_ptr<std::int64_t>() + bytes.numel()};
 }
@@ -44,7 +44,7 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
 }
 
 void report_training(const Context& context, const llm::EmbeddedLlm& model, const llm::TrainingSummary& summary,
-                     const std::string& folder, const llm::World& world) {
+                     const std::string& folder, const tensor::World& world) {
   if (world.leads()) {
     if (model.adapted()) {
       model.save_adapters(folder);

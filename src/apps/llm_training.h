@@ -8,7 +8,7 @@
 
 #include "apps/command.h"
 #include "llm/embedded_llm.h"
-#include "llm/parallel/world.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::apps {
 
@@ -20,6 +20,6 @@ llm::TrainingSummary train_with_progress(llm::EmbeddedLlm& model, const llm::Tra
 
 /// Saves the model, or its adapters, and prints what was done. With several processes all call it, and the leading one acts.
 void report_training(const Context& context, const llm::EmbeddedLlm& model, const llm::TrainingSummary& summary,
-                     const std::string& folder, const llm::World& world);
+                     const std::string& folder, const tensor::World& world);
 
 }  // namespace llama4rec::apps

@@ -1,7 +1,6 @@
 // `llm tune`: instruction tuning of a model folder.
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -10,11 +9,9 @@
 #include "apps/llm_commands.h"
 #include "apps/llm_text.h"
 #include "apps/llm_training.h"
+#include "apps/processes.h"
 #include "llm/embedded_llm.h"
 #include "llm/parallel/distributed_options.h"
-#include "llm/parallel/placement.h"
-#include "llm/parallel/world.h"
-#include "tensor/torch.h"
 
 namespace llama4rec::apps {
 namespace {
@@ -27,14 +24,6 @@ struct TuneFlags {
   std::string config;
 };
 
-/// The GPU of this process, where a machine has several of both.
-torch::Device device_of(const RuntimeOptions& runtime, const std::optional<llm::Placement>& placement) {
-  const bool any = runtime.device == "cuda" || runtime.device == "auto";
-  const auto device = tensor::parse_device(runtime.device);
-  if (!placement || !any || !device.is_cuda()) return device;
-  return tensor::parse_device(fmt::format("cuda:{}", placement->local_rank));
-}
-
 void tune(Context& context, const TuneFlags& flags) {
   const auto configuration = context.load_configuration(flags.config);
   const auto runtime = configuration.read<RuntimeOptions>();
@@ -45,10 +34,10 @@ void tune(Context& context, const TuneFlags& flags) {
     throw UsageError(flags.out + " holds a whole model; adapters need a folder of their own");
   }
   const auto texts = read_instructions(flags.data);
-  const auto placement = llm::placement_from_environment();
-  const auto device = device_of(runtime, placement);
-  const auto world = placement ? llm::World(*placement, device, distributed.timeout_seconds) : llm::World();
-  const auto model = llm::EmbeddedLlm::load(flags.model, device, configuration.read<llm::ChatOptions>());
+  const auto placement = tensor::placement_from_environment();
+  const auto world = join_world(configuration, placement);
+  const auto model =
+      llm::EmbeddedLlm::load(flags.model, device_of(configuration, placement), configuration.read<llm::ChatOptions>());
   llm::TrainingHooks hooks{.world = &world, .zero_stage = static_cast<int>(distributed.zero_stage)};
   if (!flags.validation.empty()) hooks.validation = read_instructions(flags.validation);
   const auto summary = train_with_progress(

@@ -13,8 +13,10 @@
 #include <llama4rec/error.h>
 
 #include "apps/commands.h"
+#include "apps/processes.h"
 #include "core/digest.h"
 #include "core/log.h"
+#include "core/progress.h"
 #include "data/load.h"
 #include "evaluation/rankings_file.h"
 #include "pipeline/fit.h"
@@ -66,6 +68,8 @@ data::Task task_of(recommenders::RecommenderKind kind) {
 struct TrainJob {
   const TrainFlags& flags;
   const config::Configuration& configuration;
+  const config::Configuration& own_configuration;  ///< with the device of this process
+  const tensor::World& world;
   const data::LoadedData& loaded;
   recommenders::RecommenderInfo info;
   data::Split split;
@@ -91,11 +95,12 @@ FitHooks with_start(const TrainJob& job, std::uint64_t seed, Model& model, FitHo
 
 TrainResult train_top_k(const TrainJob& job, std::uint64_t seed) {
   const Dataset& dataset = job.loaded.dataset;
-  const auto model = recommenders::create_top_k(job.info.name, job.configuration, seed);
+  const auto model = recommenders::create_top_k(job.info.name, job.own_configuration, seed, &job.world);
   const auto hooks = with_start(job, seed, *model, pipeline::validation_hooks(*model, dataset, job.split, job.options));
   const auto data = pipeline::training_data(dataset, job.split, job.info.title);
   TrainResult result{.seed = seed};
   result.fit = pipeline::fit_with_progress(*model, data, hooks, job.configuration, "training " + job.info.title);
+  if (!job.world.leads()) return result;
   const auto on = [&](Part part) { return pipeline::top_k_part(dataset, job.split, part, job.info.kind, job.options); };
   result.validation = pipeline::evaluate_top_k(*model, on(Part::kValidation), job.cutoffs).metrics;
   const auto part = on(Part::kTest);
@@ -159,6 +164,7 @@ ordered_json describe(const TrainJob& job, const TrainResult& result) {
           {"population", job.options.users},
           {"test_users", result.test_users},
           {"seed", result.seed},
+          {"processes", job.world.size()},
           {"epochs", result.fit.epochs},
           {"best_epoch", result.fit.best_epoch},
           {"seconds",
@@ -214,9 +220,10 @@ void print_table(const TrainJob& job, const std::vector<TrainResult>& results) {
                            job.loaded.dataset.name, job.loaded.dataset.synthetic ? " (synthetic)" : "",
                            data::to_string(job.split.task()), job.options.protocol, job.options.users,
                            results.front().test_users);
+  const auto processes = job.world.size() > 1 ? fmt::format(" by {} processes", job.world.size()) : std::string();
   for (const auto& result : results) {
-    std::cout << fmt::format("seed {}: {} epochs, best {}, {:.2f} s training, {:.4f} s per epoch\n", result.seed,
-                             result.fit.epochs, result.fit.best_epoch, result.fit.train_seconds,
+    std::cout << fmt::format("seed {}: {} epochs, best {}, {:.2f} s training{}, {:.4f} s per epoch\n", result.seed,
+                             result.fit.epochs, result.fit.best_epoch, result.fit.train_seconds, processes,
                              result.fit.train_seconds / static_cast<double>(result.fit.epochs));
   }
   std::cout << fmt::format("\n{:<12}", "");
@@ -257,6 +264,10 @@ void check(const TrainFlags& flags, const recommenders::RecommenderInfo& info) {
     throw UsageError(
         "--repeats: files are written for one seed; leave out --save, --checkpoint and --dump-..., or use --repeats 1");
   }
+}
+
+/// Of the process that writes.
+void check_files(const TrainFlags& flags) {
   check_writable("--save", flags.save);
   check_writable("--checkpoint", flags.checkpoint);
   check_writable("--dump-rankings", flags.dump_rankings);
@@ -267,10 +278,23 @@ void train(Context& context, const TrainFlags& flags) {
   const auto configuration = context.load_configuration(flags.config);
   const auto& info = recommenders::info(flags.model);
   check(flags, info);
+  const auto placement = tensor::placement_from_environment();
+  recommenders::check_shared(info.name, placement ? placement->size : 1);
+  if (!placement || placement->rank == 0) {
+    check_files(flags);
+  } else {  // the leading process speaks for all
+    Progress::silence(true);
+    log::configure("error");
+  }
+  const auto world = join_world(configuration, placement);
+  auto own_configuration = configuration;
+  if (placement) own_configuration.set("device", device_of(configuration, placement).str(), "--device");
   const auto options = configuration.read<evaluation::EvaluationOptions>();
   const auto loaded = data::load(flags.dataset, configuration.read<data::DataOptions>());
   const TrainJob job{.flags = flags,
                      .configuration = configuration,
+                     .own_configuration = own_configuration,
+                     .world = world,
                      .loaded = loaded,
                      .info = info,
                      .split = loaded.split(task_of(info.kind)),
@@ -283,6 +307,7 @@ void train(Context& context, const TrainFlags& flags) {
     results.push_back(info.kind == recommenders::RecommenderKind::kRating ? train_rating(job, seed)
                                                                           : train_top_k(job, seed));
   }
+  if (!world.leads()) return;
   if (context.json) {
     Context::print_json(results.size() == 1 ? describe(job, results.front()) : describe_all(job, results));
   } else {

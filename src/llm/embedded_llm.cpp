@@ -16,10 +16,10 @@
 #include "llm/decoder_request.h"
 #include "llm/engine/engine.h"
 #include "llm/lora/adapter_files.h"
-#include "llm/parallel/world.h"
 #include "llm/sentencepiece_tokenizer.h"
 #include "llm/tokenizer_files.h"
 #include "llm/trainer.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::llm {
 namespace {

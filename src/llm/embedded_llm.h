@@ -21,9 +21,11 @@
 #include "llm/training_text.h"
 #include "tensor/torch.h"
 
-namespace llama4rec::llm {
-
+namespace llama4rec::tensor {
 class World;
+}
+
+namespace llama4rec::llm {
 
 /// How a training run goes; declared twice, with the prefixes "pretraining." and "tuning.".
 struct TrainingOptions {
@@ -81,7 +83,7 @@ struct TrainingHooks {
   std::filesystem::path checkpoint;
   std::vector<TrainingText> validation;
   /// Several processes that train one model, each with the same calls; none: this one alone. Sharing out (parameter_units.h): 0 to 3.
-  const World* world = nullptr;
+  const tensor::World* world = nullptr;
   int zero_stage = 0;
 };
 

@@ -16,10 +16,8 @@ using torch::Tensor;
 
 /// The piece `number` of `count` similar ones.
 std::span<const std::int64_t> piece_of(std::span<const std::int64_t> places, std::int64_t number, std::int64_t count) {
-  const auto size = static_cast<std::int64_t>(places.size());
-  const auto begin = static_cast<std::size_t>(number * size / count);
-  const auto end = static_cast<std::size_t>((number + 1) * size / count);
-  return places.subspan(begin, end - begin);
+  const auto share = tensor::share_of(places.size(), static_cast<std::size_t>(number), static_cast<std::size_t>(count));
+  return places.subspan(share.first, share.count);
 }
 
 /// Tokens that are read and tokens that are learned.
@@ -38,7 +36,7 @@ std::pair<std::int64_t, std::int64_t> count_tokens(std::span<const TrainingExamp
 }  // namespace
 
 GradientStep::GradientStep(const Transformer& model, const LoraAdapters* adapters, ParameterUnits& units,
-                           const World& world, const StepOptions& options)
+                           const tensor::World& world, const StepOptions& options)
     : model_(&model),
       adapters_(adapters),
       units_(&units),

@@ -7,9 +7,9 @@
 
 #include "llm/batching.h"
 #include "llm/parallel/parameter_units.h"
-#include "llm/parallel/world.h"
 #include "llm/training_example.h"
 #include "llm/transformer.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::llm {
 
@@ -36,8 +36,8 @@ struct StepResult {
 /// are recomputed, all examples of a part go block by block: then only one block's gradients, or weights, are whole at a time.
 class GradientStep {
  public:
-  GradientStep(const Transformer& model, const LoraAdapters* adapters, ParameterUnits& units, const World& world,
-               const StepOptions& options);
+  GradientStep(const Transformer& model, const LoraAdapters* adapters, ParameterUnits& units,
+               const tensor::World& world, const StepOptions& options);
 
   /// Leaves the gradients of the mean loss over all learned tokens in the units, for all processes. Every process is given the same examples.
   StepResult compute(std::span<const TrainingExample> examples, std::span<const std::int64_t> places,
@@ -85,7 +85,7 @@ class GradientStep {
   const Transformer* model_;
   const LoraAdapters* adapters_;
   ParameterUnits* units_;
-  const World* world_;
+  const tensor::World* world_;
   StepOptions options_;
   bool by_blocks_;
   bool keeps_copies_;  ///< the copies of a step are made once

@@ -105,7 +105,7 @@ void restore(const std::filesystem::path& file, const std::string& key, const Pa
 }  // namespace
 
 void write_training_state(const std::filesystem::path& file, const std::string& key, const TrainingPosition& position,
-                          const AdamW& optimiser, const ParameterUnits& units, const World& world) {
+                          const AdamW& optimiser, const ParameterUnits& units, const tensor::World& world) {
   const bool in_parts = !units.parts_are_everything();
   tensor::TensorFile content;
   content.metadata = {{"key", key}};

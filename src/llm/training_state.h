@@ -8,7 +8,7 @@
 #include "llm/adamw.h"
 #include "llm/embedded_llm.h"
 #include "llm/parallel/parameter_units.h"
-#include "llm/parallel/world.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::llm {
 
@@ -24,7 +24,7 @@ struct TrainingPosition {
 /// Writes the state. `key` identifies the run (options, seed, starting weights). One process writes one file, atomically; several write
 /// their parts beside it (file.STEP.RANK), then the leading one the file that names them, and removes older parts. Every process calls it.
 void write_training_state(const std::filesystem::path& file, const std::string& key, const TrainingPosition& position,
-                          const AdamW& optimiser, const ParameterUnits& units, const World& world);
+                          const AdamW& optimiser, const ParameterUnits& units, const tensor::World& world);
 
 /// Restores weights, moments and position; the processes may be others than those that wrote. DataError when a file is missing, damaged or was
 /// written by another run.

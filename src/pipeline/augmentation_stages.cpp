@@ -18,10 +18,13 @@ using data::Phase;
 
 constexpr const char* kAnswersFile = "augmentation.json";
 
+bool asks_augmented(const SeedContext& context) { return context.setup().run.augmentation_prompts == "augmented"; }
+
 /// The users of the train part, in the order of the data set.
-std::vector<AugmentedUser> augmented_users(const SeedContext& context, const FittedTopK& base) {
-  PhaseCases cases =
-      phase_cases(context.setup(), context.guard(), Phase::kAugmentation, {.backbone = base.model.get()});
+std::vector<AugmentedUser> augmented_users(const SeedContext& context, const FittedTopK& base,
+                                           const AugmentationRequest& request) {
+  PhaseCases cases = phase_cases(context.setup(), context.guard(), Phase::kAugmentation,
+                                 {.backbone = base.model.get(), .task = request.task, .within = request.within});
   std::vector<UserIndex> indices;
   std::vector<std::vector<ItemIndex>> histories;
   for (const auto& question : cases.ranking) {
@@ -53,18 +56,18 @@ void with_bar(std::size_t prompts, const Ask& ask) {
   progress.finish();
 }
 
-void ask_pairs(SeedContext& context, const FittedTopK& base, bool augmented, StageFolder& folder) {
+void ask_pairs(SeedContext& context, const FittedTopK& base, const AugmentationRequest& request, StageFolder& folder) {
+  const bool augmented = asks_augmented(context);
   const auto options = context.setup().configuration.read<augmentation::PairOptions>();
-  const auto users = augmented_users(context, base);
+  const auto users = augmented_users(context, base, request);
   const auto drawn = augmentation::draw_pairs(users, base.model->known_items(), options, context.seed());
   augmentation::PairAccount account;
   std::vector<PreferencePair> pairs;
-  context.ask(folder, Phase::kAugmentation, context.tuned(augmented),
-              [&](LanguageModel& model, prompts::CaseWriter& writer) {
-                with_bar(drawn.size() * (options.both_orders ? 2 : 1), [&](const CompletionProgress& progress) {
-                  pairs = augmentation::order_pairs(users, drawn, model, writer, augmented, options, progress, account);
-                });
-              });
+  context.ask(folder, Phase::kAugmentation, *request.model, [&](LanguageModel& model, prompts::CaseWriter& writer) {
+    with_bar(drawn.size() * (options.both_orders ? 2 : 1), [&](const CompletionProgress& progress) {
+      pairs = augmentation::order_pairs(users, drawn, model, writer, augmented, options, progress, account);
+    });
+  });
   nlohmann::json document{{"pairs", nlohmann::json::array()}};
   for (const auto& it : pairs) document["pairs"].push_back({it.user, it.preferred, it.other});
   write_file_atomically(folder.path / kAnswersFile, document.dump() + "\n");
@@ -76,18 +79,19 @@ void ask_pairs(SeedContext& context, const FittedTopK& base, bool augmented, Sta
   folder.summary["first_shown_preferred"] = account.first_shown_preferred;
 }
 
-void ask_insertions(SeedContext& context, const FittedTopK& base, bool augmented, StageFolder& folder) {
+void ask_insertions(SeedContext& context, const FittedTopK& base, const AugmentationRequest& request,
+                    StageFolder& folder) {
+  const bool augmented = asks_augmented(context);
   const auto options = context.setup().configuration.read<augmentation::InsertionOptions>();
-  const auto users = augmented_users(context, base);
+  const auto users = augmented_users(context, base, request);
   const auto lists = augmentation::draw_lists(users, base.model->known_items(), options, context.seed());
   augmentation::InsertionAccount account;
   std::vector<augmentation::Insertion> insertions;
-  context.ask(
-      folder, Phase::kAugmentation, context.tuned(augmented), [&](LanguageModel& model, prompts::CaseWriter& writer) {
-        with_bar(lists.size(), [&](const CompletionProgress& progress) {
-          insertions = augmentation::choose_insertions(users, lists, model, writer, augmented, progress, account);
-        });
-      });
+  context.ask(folder, Phase::kAugmentation, *request.model, [&](LanguageModel& model, prompts::CaseWriter& writer) {
+    with_bar(lists.size(), [&](const CompletionProgress& progress) {
+      insertions = augmentation::choose_insertions(users, lists, model, writer, augmented, progress, account);
+    });
+  });
   nlohmann::json document{{"insertions", nlohmann::json::array()}};
   for (const auto& it : insertions) document["insertions"].push_back({it.user, it.item, it.place});
   write_file_atomically(folder.path / kAnswersFile, document.dump() + "\n");
@@ -113,21 +117,18 @@ Augmentation read_answers(const StageResult& stage) {
 
 }  // namespace
 
-Augmentation augment(SeedContext& context, const FittedTopK& base) {
+Augmentation augment(SeedContext& context, const FittedTopK& base, const AugmentationRequest& request) {
   const RunSetup& setup = context.setup();
-  const bool augmented = setup.run.augmentation_prompts == "augmented";
-  const bool sequential = setup.task == data::Task::kSequential;
-  std::vector<std::string> dependencies =
-      context.asking_dependencies(context.tuned(augmented), prompts::candidate_options());
+  std::vector<std::string> dependencies = context.asking_dependencies(*request.model, prompts::candidate_options());
   // The weight of a pair is the refit's, attributes are rating prediction's.
   dependencies.push_back(setup.configuration.canonical(
       {"augmentation."}, {"augmentation.pair_weight", "augmentation.attribute", "augmentation.facts"}));
   dependencies.push_back("base=" + base.stage.key);
-  return read_answers(context.store().run("augment", dependencies, [&](StageFolder& folder) {
-    if (sequential) {
-      ask_insertions(context, base, augmented, folder);
+  return read_answers(context.store().run(request.stage, dependencies, [&](StageFolder& folder) {
+    if (request.task == data::Task::kSequential) {
+      ask_insertions(context, base, request, folder);
     } else {
-      ask_pairs(context, base, augmented, folder);
+      ask_pairs(context, base, request, folder);
     }
   }));
 }
@@ -147,7 +148,7 @@ Augmentation answered_by(SeedContext& context, const FittedTopK& base, const Aug
   }
   if (setup.task != data::Task::kSequential) return result;
   const auto options = setup.configuration.read<augmentation::InsertionOptions>();
-  const auto users = augmented_users(context, base);
+  const auto users = augmented_users(context, base, {.task = setup.task});
   const auto lists = augmentation::draw_lists(users, base.model->known_items(), options, context.seed());
   result.insertions.clear();
   for (const auto& list : lists) {
@@ -161,9 +162,9 @@ Augmentation answered_by(SeedContext& context, const FittedTopK& base, const Aug
   return result;
 }
 
-TopKTrainingData augmented_data(const RunSetup& setup, const Augmentation& augmentation,
+TopKTrainingData augmented_data(const RunSetup& setup, const InteractionSet& train, const Augmentation& augmentation,
                                 const InteractionSet& read_by_language_models, const std::string& what) {
-  TopKTrainingData data = positives_of(setup, setup.split().members(data::Part::kTrain), what);
+  TopKTrainingData data = positives_of(setup, train, what);
   data.pairs = augmentation.pairs;
   data.histories = augmentation::with_insertions(std::move(data.histories), augmentation.insertions);
   // The answers come from a language model: what its text was made from is behind them, too.

@@ -11,6 +11,7 @@
 #include "llm/lora/adapter_files.h"
 #include "llm/training_progress.h"
 #include "prompts/fit_context.h"
+#include "prompts/instruction_sampling.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -165,21 +166,22 @@ RunModel checkpoint_stage(StageStore& store, const RunSetup& setup) {
 }
 
 RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard, const RunModel& pretrained,
-                    bool augmented, const std::vector<std::string>& case_dependencies,
-                    const std::function<TuningCases()>& make_cases, std::uint64_t seed) {
+                    const TuningFit& fit, std::uint64_t seed) {
+  const bool augmented = fit.augmented;
   // What changes no weight stays out, and what is not used.
   std::vector<std::string> without = prompts::candidate_options();
   without.insert(without.end(), {"tuning.checkpoint_seconds", "tuning.activation_checkpointing"});
   if (setup.configuration.read<llm::TuningOptions>().method != "lora") without.emplace_back("tuning.lora_");
+  for (std::string& idle : prompts::idle_sampling_options(setup.instructions)) without.push_back(std::move(idle));
   std::vector<std::string> dependencies = setup.dependencies({"tuning.", "instructions.", "prompts."}, without);
   dependencies.push_back(arithmetic(setup.configuration.read<llm::TuningOptions>().precision));
-  dependencies.insert(dependencies.end(), case_dependencies.begin(), case_dependencies.end());
+  dependencies.insert(dependencies.end(), fit.case_dependencies.begin(), fit.case_dependencies.end());
   dependencies.push_back(fmt::format("candidates={}", setup.prompts.candidates_at_once()));
   dependencies.push_back("pretrained=" + pretrained.stage.key);
   dependencies.push_back(fmt::format("seed={}", seed));
   const auto tune = [&](StageFolder& stage) {
     auto model = open_language_model(setup, guard, data::Phase::kInstructionTuning, pretrained);
-    const TuningCases cases = make_cases();
+    const TuningCases cases = fit.make_cases();
     guard.admit_training_text(data::Phase::kInstructionTuning, cases.provenance);
     Provenance read = pretrained.provenance;
     read.what =
@@ -193,10 +195,14 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     prompts::InstructionWriter writer(case_writer, setup.texts, setup.instructions);
     std::vector<prompts::Instruction> instructions = write_instructions(cases, augmented, writer);
     const std::int64_t repeated = prompts::drop_repeated(instructions);
-    prompts::draw_instructions(instructions, setup.instructions.most, seed);
+    const prompts::SamplingAccount sampling =
+        prompts::draw_instructions(instructions, setup.instructions, cases.users, seed);
     if (instructions.empty()) {
       throw DataError("no instruction can be made from this data set: no user has enough interactions");
     }
+
+    const std::string what = augmented ? "tuning (augmented prompts)" : "tuning (plain prompts)";
+    log::info("{}: {}", what, prompts::sampling_note(sampling));
 
     AtomicFile file(stage.path / "instructions.jsonl");
     std::map<std::string, std::int64_t> counts;
@@ -208,7 +214,7 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     }
     file.commit();
 
-    llm::TrainingProgress progress(augmented ? "tuning (augmented prompts)" : "tuning (plain prompts)");
+    llm::TrainingProgress progress(what);
     const auto training_options = setup.configuration.read<llm::TuningOptions>();
     const auto summary = model->train([&](std::int64_t) { return texts; }, training_options,
                                       derived_seed(seed, augmented ? "llm.tuning.augmented" : "llm.tuning.plain"),
@@ -217,6 +223,7 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     keep(*model, stage);
     summarise(summary, stage.summary);
     stage.summary["instructions"] = counts;
+    stage.summary["sampling"] = prompts::to_json(sampling);
     stage.summary["repeated_instructions_dropped"] = repeated;
     stage.summary["rankings_without_positive"] = cases.without_positive;
     stage.summary["targets_injected"] = cases.injected;
@@ -226,7 +233,8 @@ RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGu
     stage.summary["trimmed_prompts"] = case_writer.trimming().trimmed_prompts;
     stage.summary["trimmed_items"] = case_writer.trimming().trimmed_items;
   };
-  RunModel tuned = made_by(store.run(augmented ? "tune-augmented" : "tune-plain", dependencies, tune), setup);
+  const std::string name = (augmented ? "tune-augmented" : "tune-plain") + fit.suffix;
+  RunModel tuned = made_by(store.run(name, dependencies, tune), setup);
   tuned.base = pretrained.folder;
   return tuned;
 }

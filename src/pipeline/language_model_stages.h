@@ -39,12 +39,18 @@ RunModel pretrain_stage(StageStore& store, const RunSetup& setup, const data::Le
 /// template, wherever the folder lies.
 RunModel checkpoint_stage(StageStore& store, const RunSetup& setup);
 
-/// The pre-trained model tuned on instructions (paper, eq. 7). `make_cases` is called only if the stage is not done. The
-/// stage's folder holds `model/`, `provenance.json` (what `pretrained` had read included) and `instructions.jsonl` (Alpaca's form), its
-/// summary the instructions' statistics.
+/// What to tune on.
+struct TuningFit {
+  bool augmented = false;                      ///< prompts with hints and similar users
+  std::string suffix;                          ///< of the stage's name, which tells models of a run apart
+  std::vector<std::string> case_dependencies;  ///< what decides the cases, beside options and seed
+  std::function<TuningCases()> make_cases;     ///< called only if the stage is not done
+};
+
+/// The pre-trained model tuned on instructions (paper, eq. 7). The stage's folder holds `model/`, `provenance.json` (what `pretrained` had
+/// read included) and `instructions.jsonl` (Alpaca's form), its summary the instructions' statistics.
 RunModel tune_stage(StageStore& store, const RunSetup& setup, const data::LeakGuard& guard, const RunModel& pretrained,
-                    bool augmented, const std::vector<std::string>& case_dependencies,
-                    const std::function<TuningCases()>& make_cases, std::uint64_t seed);
+                    const TuningFit& fit, std::uint64_t seed);
 
 /// Reads a model, after the guard has admitted its provenance to the phase.
 std::unique_ptr<llm::EmbeddedLlm> open_language_model(const RunSetup& setup, const data::LeakGuard& guard,

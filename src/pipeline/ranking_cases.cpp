@@ -23,12 +23,12 @@ void predict_ratings(const RatingPredictor& model, std::span<RatingCase* const> 
 
 PhaseCases phase_cases(const RunSetup& setup, const data::LeakGuard& guard, Phase phase, const PhaseModels& models) {
   const Dataset& dataset = setup.dataset();
-  const data::Split& task = setup.split();
+  const data::Split& task = setup.split_of(models.task.value_or(setup.task));
   guard.admit_recommender(phase, task, models.backbone->provenance());
   if (models.rating != nullptr) guard.admit_recommender(phase, task, models.rating->provenance());
 
-  const InteractionSet train = task.members(data::Part::kTrain);
-  const InteractionSet without_held_out = all_but_held_out(setup, task);
+  const InteractionSet train = models.within != nullptr ? *models.within : task.members(data::Part::kTrain);
+  const InteractionSet without_held_out = models.within != nullptr ? *models.within : all_but_held_out(setup, task);
   InteractionSet own = without_held_out;
   if (phase == Phase::kTest) own |= task.members(data::Part::kValidation);
   const SimilarUsers similar(setup, task, without_held_out, *models.backbone, train);
@@ -47,6 +47,7 @@ PhaseCases phase_cases(const RunSetup& setup, const data::LeakGuard& guard, Phas
     if (phase == Phase::kTest) end = task.test(user);
     // Liked items are exactly the task's train part (at test: and the validation item), wherever they stand in time.
     TracedHistory liked = history_of(setup, user, own, dataset.size());
+    if (models.within != nullptr && liked.liked.empty()) continue;
     TracedHistory history = history_of(setup, user, own, end);
     history.liked = std::move(liked.liked);
     guard.admit_history(phase, task, user, liked.liked_provenance);

@@ -2,6 +2,7 @@
 // every recommender passes the leak guard here.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <llama4rec/recommender.h>
@@ -16,6 +17,9 @@ namespace llama4rec::pipeline {
 struct PhaseModels {
   const TopKRecommender* backbone = nullptr;
   const RatingPredictor* rating = nullptr;  ///< may be null: no rating prompts
+  std::optional<data::Task> task;           ///< whose parts count; empty: the run's
+  /// At augmentation: the interactions that stand in the place of the task's train part, a part of it. Null: all of it.
+  const InteractionSet* within = nullptr;
 };
 
 /// The evaluated users of a phase with their ranking cases: candidates, history, similar user.

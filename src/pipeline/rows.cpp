@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include <fmt/format.h>
 #include <llama4rec/error.h>
 
 #include "aggregation/fusion.h"
@@ -14,8 +15,8 @@ namespace {
 
 using Lists = std::vector<std::vector<ItemIndex>>;
 
-/// One of a seed's two backbones: &SeedOutcome::base or &SeedOutcome::refit.
-using Backbone = BackboneRanking SeedOutcome::*;
+/// One of a seed's backbones, such as &SeedOutcome::refit.
+using Backbone = std::function<const BackboneRanking&(const SeedOutcome&)>;
 /// One of a phase's orders, such as those of a ranking method.
 using OrdersOf = std::function<const std::vector<CandidateOrder>&(const PhaseRanking&)>;
 
@@ -48,47 +49,47 @@ class RowMaker {
   }
 
   /// A backbone's own order.
-  void add_backbone(const std::string& name, const std::string& title, Backbone backbone) {
+  void add_backbone(const std::string& name, const std::string& title, const Backbone& backbone) {
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
-      const auto& [validation, test] = outcome.*backbone;
+      const auto& [validation, test] = backbone(outcome);
       seed.rows.push_back(measured(name, title, test, test.candidates));
       seed.rows.back().validation = metric_of(validation, validation.candidates);
     });
   }
 
   /// The language model's order alone, by the ranking method that is best on validation.
-  void add_language_model_alone(const std::string& name, const std::string& title, Backbone backbone) {
+  void add_language_model_alone(const std::string& name, const std::string& title, const Backbone& backbone) {
     std::string best;
     double best_value = -1;
     for (const std::string& method : methods(backbone)) {
       double value = 0;
-      for (const SeedOutcome& outcome : outcomes_) value += alone(outcome.*backbone, method);
+      for (const SeedOutcome& outcome : outcomes_) value += alone(backbone(outcome), method);
       if (value <= best_value) continue;
       best_value = value;
       best = method;
     }
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
-      const PhaseRanking& test = (outcome.*backbone).test;
+      const PhaseRanking& test = backbone(outcome).test;
       seed.rows.push_back(measured(name, title, test, ordered(test, test.language_model.at(best))));
       seed.rows.back().method = best;
-      seed.rows.back().validation = alone(outcome.*backbone, best);
+      seed.rows.back().validation = alone(backbone(outcome), best);
     });
   }
 
   /// Whether every answer about a backbone's candidates came with their probabilities.
-  [[nodiscard]] bool tells_probabilities(Backbone backbone) const {
+  [[nodiscard]] bool tells_probabilities(const Backbone& backbone) const {
     return std::all_of(outcomes_.begin(), outcomes_.end(), [&](const SeedOutcome& outcome) {
-      const auto& [validation, test] = outcome.*backbone;
+      const auto& [validation, test] = backbone(outcome);
       return !validation.log_probabilities.empty() && !test.log_probabilities.empty();
     });
   }
 
   /// Weights for orders of a backbone's candidates (eq. 4-6).
-  [[nodiscard]] Fusion choose(Backbone backbone, OrdersOf orders, const std::string& method,
+  [[nodiscard]] Fusion choose(const Backbone& backbone, OrdersOf orders, const std::string& method,
                               aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<aggregation::RankingCase> cases;
     for (const SeedOutcome& outcome : outcomes_) {
-      const auto of_seed = ranking_cases((outcome.*backbone).validation, orders, utility);
+      const auto of_seed = ranking_cases(backbone(outcome).validation, orders, utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
     }
     auto choice = aggregation::choose_weights(cases, scale_, options_, utility);
@@ -100,7 +101,7 @@ class RowMaker {
   }
 
   /// The weights for each ranking method; by the order of the methods' names.
-  [[nodiscard]] std::vector<Fusion> choose_each(Backbone backbone,
+  [[nodiscard]] std::vector<Fusion> choose_each(const Backbone& backbone,
                                                 aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<Fusion> result;
     for (const std::string& method : methods(backbone)) {
@@ -136,7 +137,7 @@ class RowMaker {
     std::vector<aggregation::RankingCase> cases;
     std::vector<std::int64_t> groups;
     for (const SeedOutcome& outcome : outcomes_) {
-      const PhaseRanking& validation = (outcome.*fusion.backbone).validation;
+      const PhaseRanking& validation = fusion.backbone(outcome).validation;
       const auto of_seed = ranking_cases(validation, fusion.orders, fusion.utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
       groups.insert(groups.end(), validation.users.begin(), validation.users.end());
@@ -145,7 +146,7 @@ class RowMaker {
     const std::vector<double> held_out = aggregation::cross_fitted_weights(cases, groups, scale_);
     auto weight = held_out.begin();
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
-      const auto& [validation, test] = outcome.*fusion.backbone;
+      const auto& [validation, test] = fusion.backbone(outcome);
       std::vector<CandidateOrder> fused;
       const auto& orders = fusion.orders(test);
       for (std::size_t n = 0; n < test.users.size(); ++n) {
@@ -160,6 +161,23 @@ class RowMaker {
       seed.rows.back().validation = metric_of(validation, ordered(validation, fused));
       seed.rows.back().method = fusion.method;
     });
+  }
+
+  /// The method's fusion after each round, the last of which is `method`; nothing where there is one round.
+  void add_rounds(const Fusion& method) {
+    const std::size_t earlier = outcomes_.front().earlier_rounds.size();
+    if (earlier == 0) return;
+    const auto add = [&](std::size_t round, const Fusion& fusion) {
+      add_fusion(fmt::format("round {}", round),
+                 fmt::format("Round {} ({} on validation: {:.4f})", round, options_.metric, fusion.choice.best.value),
+                 fusion);
+    };
+    for (std::size_t n = 0; n < earlier; ++n) {
+      const std::vector<Fusion> fusions = choose_each(
+          [n](const SeedOutcome& outcome) -> const BackboneRanking& { return outcome.earlier_rounds.at(n); });
+      add(n + 1, best_of(fusions));
+    }
+    add(earlier + 1, method);
   }
 
   /// Lists of refits on other pairs.
@@ -188,7 +206,7 @@ class RowMaker {
   RunRows finish(const Fusion& method) {
     const aggregation::AdaptiveWeights weights = method.choice.weights(scale_);
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
-      const PhaseRanking& test = (outcome.*method.backbone).test;
+      const PhaseRanking& test = method.backbone(outcome).test;
       seed.llama4rec_lists = fuse(test, method, weights);
       for (const UserIndex user : test.users) seed.weights.push_back(weights.of(interactions(user)));
     });
@@ -218,9 +236,9 @@ class RowMaker {
     return cases;
   }
 
-  [[nodiscard]] std::vector<std::string> methods(Backbone backbone) const {
+  [[nodiscard]] std::vector<std::string> methods(const Backbone& backbone) const {
     std::vector<std::string> names;
-    for (const auto& [name, unused] : (outcomes_.front().*backbone).validation.language_model) names.push_back(name);
+    for (const auto& [name, unused] : backbone(outcomes_.front()).validation.language_model) names.push_back(name);
     return names;
   }
 
@@ -237,7 +255,7 @@ class RowMaker {
   void add_weighted(const std::string& name, const std::string& title, const Fusion& fusion,
                     const aggregation::AdaptiveWeights& weights, const Complete& complete) {
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
-      const auto& [validation, test] = outcome.*fusion.backbone;
+      const auto& [validation, test] = fusion.backbone(outcome);
       seed.rows.push_back(measured(name, title, test, fuse(test, fusion, weights)));
       seed.rows.back().validation = metric_of(validation, fuse(validation, fusion, weights));
       seed.rows.back().method = fusion.method;
@@ -329,49 +347,53 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
                                   &outcome.refit_plain.validation, &outcome.refit_plain.test}) {
         keep_warm(*phase);
       }
+      for (BackboneRanking& round : outcome.earlier_rounds) {
+        keep_warm(round.validation);
+        keep_warm(round.test);
+      }
       for (auto& [name, phase] : outcome.refit_controls) keep_warm(phase);
     }
   }
-  constexpr Backbone kBase = &SeedOutcome::base;
-  constexpr Backbone kRefit = &SeedOutcome::refit;
-  constexpr Backbone kBaseAugmented = &SeedOutcome::base_augmented;
+  const Backbone base = &SeedOutcome::base;
+  const Backbone refit = &SeedOutcome::refit;
+  const Backbone base_augmented = &SeedOutcome::base_augmented;
   RowMaker make(setup, outcomes);
-  const std::vector<Fusion> augmented = make.choose_each(kRefit);
+  const std::vector<Fusion> augmented = make.choose_each(refit);
   const Fusion& method = RowMaker::best_of(augmented);
 
-  make.add_backbone("base", "Base", kBase);
-  make.add_language_model_alone("ift", setup.tunes ? "IFT" : "LLM, not tuned", kBase);
+  make.add_backbone("base", "Base", base);
+  make.add_language_model_alone("ift", setup.tunes ? "IFT" : "LLM, not tuned", base);
   make.add_fusion("llama4rec", "Llama4Rec", method);
 
-  make.add_backbone("refit", "Backbone refit on augmented data", kRefit);
-  make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", kRefit);
+  make.add_backbone("refit", "Backbone refit on augmented data", refit);
+  make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", refit);
   make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
-  const std::vector<Fusion> reciprocal = make.choose_each(kRefit, aggregation::Utility::kReciprocal);
+  const std::vector<Fusion> reciprocal = make.choose_each(refit, aggregation::Utility::kReciprocal);
   make.add_gate("learned gate", "Learned gate in place of the long-tail weights", method);
   make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
-  const auto by_probability = [&](Backbone backbone) {
+  const auto by_probability = [&](const Backbone& backbone) {
     return make.choose(backbone, by_method("first"), "first", aggregation::Utility::kProbability);
   };
-  if (make.tells_probabilities(kRefit)) {
+  if (make.tells_probabilities(refit)) {
     make.add_fusion("probability utilities", "Utilities from the language model's probabilities",
-                    by_probability(kRefit));
+                    by_probability(refit));
   }
-  if (make.tells_probabilities(kBase)) {
+  if (make.tells_probabilities(base)) {
     make.add_fusion("base + ift, probabilities",
                     setup.tunes ? "Base and IFT fused by probabilities, no augmentation"
                                 : "Base and LLM (not tuned) fused by probabilities, no augmentation",
-                    by_probability(kBase));
+                    by_probability(base));
   }
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
-  const std::vector<Fusion> plain = make.choose_each(kBase);
+  const std::vector<Fusion> plain = make.choose_each(base);
   make.add_fusion(
       "base + ift",
       setup.tunes ? "Base and IFT fused, no augmentation" : "Base and LLM (not tuned) fused, no augmentation",
       RowMaker::best_of(plain));
   if (!outcomes.front().base_augmented.test.users.empty()) {
-    make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", kBaseAugmented);
-    const std::vector<Fusion> prompts_only = make.choose_each(kBaseAugmented);
+    make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", base_augmented);
+    const std::vector<Fusion> prompts_only = make.choose_each(base_augmented);
     make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base",
                     RowMaker::best_of(prompts_only));
   }
@@ -381,8 +403,9 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
                     RowMaker::best_of(data_only));
   }
   for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
-    make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(kRefit, by_control(name), ""));
+    make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(refit, by_control(name), ""));
   }
+  make.add_rounds(method);
   make.add_refit_controls();
   make.add_ceiling("oracle", "Ceiling: best order of the candidates");
   return make.finish(method);

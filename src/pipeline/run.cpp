@@ -109,9 +109,27 @@ void check_top_k(const RunSetup& setup) {
   }
 }
 
+/// What cannot be done in several rounds.
+void check_rounds(const RunSetup& setup) {
+  if (setup.run.rounds == 1) return;
+  if (setup.task == data::Task::kRating) {
+    throw UsageError(fmt::format(
+        "run: run.rounds is {}, but what the language model says of items and users does not depend on a rating "
+        "predictor such as {}; expected 1, or a direct or sequential backbone",
+        setup.run.rounds, setup.run.backbone));
+  }
+  if (setup.tunes && setup.instructions.direct_backbone.empty() && setup.instructions.sequential_backbone.empty()) {
+    throw UsageError(
+        fmt::format("run: run.rounds is {}, but no instruction comes from a backbone that could be refit; expected "
+                    "instructions.direct_backbone or instructions.sequential_backbone",
+                    setup.run.rounds));
+  }
+}
+
 }  // namespace
 
 RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::string& command_line) {
+  check_rounds(setup);
   if (setup.task != data::Task::kRating) check_top_k(setup);
   const std::filesystem::path root = setup.run.directory;
   const FolderLock lock(root);

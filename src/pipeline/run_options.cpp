@@ -22,6 +22,10 @@ void RunOptions::declare(config::OptionVisitor& visit) {
       "What the run sets stands above, but its train. options are the backbone's alone.");
   visit.option("run.repeats", repeats, config::between(1, 1000),
                "Seeds: the run is repeated with seed, seed + 1, ...; users' metrics are averaged over them.", "IV-A5");
+  visit.option("run.rounds", rounds, config::between(1, 4),
+               "Rounds of mutual augmentation in top-k tasks: tuning, augmentation and refit are repeated with "
+               "candidates and hints of refit backbones. What a round costs: docs/augmentation.md.",
+               "VI");
   visit.option(
       "run.controls", controls, config::anything(),
       "Also make the rows that tell what a gain means: other orders in the language model's place, pairs ordered at "

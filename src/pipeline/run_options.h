@@ -17,6 +17,7 @@ struct RunOptions {
   std::string second_rating_backbone = "als";
   std::string profiles = "configs";
   std::int64_t repeats = 1;
+  std::int64_t rounds = 1;
   bool controls = true;
   std::string directory = "runs";
   std::string profile;

@@ -1,5 +1,8 @@
 #include "pipeline/run_setup.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -10,6 +13,7 @@
 #include "llm/embedded_llm.h"
 #include "pipeline/fit_and_evaluate.h"
 #include "pipeline/run_checkpoint.h"
+#include "prompts/instruction_sampling.h"
 #include "recommenders/registry.h"
 
 namespace llama4rec::pipeline {
@@ -49,7 +53,7 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
       rating(loaded.split(data::Task::kRating)),
       held_out(data::held_out_union({&direct, &sequential, &rating})),
       texts(loaded.dataset),
-      templates(texts, prompts.style) {
+      templates(texts, prompts::template_sources(prompts)) {
   if (split().test_users().empty()) {
     throw DataError(fmt::format(
         "data set {}: no user has 3 interactions{}, so there is no test item", loaded.dataset.name,
@@ -63,6 +67,7 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
                                    to_string(expected), name, to_string(task_of(name))));
     }
   }
+  prompts::check_sampling(instructions);
   // What is wrong with these is said now, not when the language models have been made.
   const auto attributes = configuration.read<augmentation::AttributeOptions>();
   (void)attributes.examples();
@@ -97,11 +102,20 @@ config::Configuration RunSetup::options_of(const std::string& recommender) const
 
 std::vector<std::string> RunSetup::dependencies(const std::vector<std::string>& prefixes,
                                                 const std::vector<std::string>& without) const {
-  return {"data=" + loaded.dataset.source_hash,
-          configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed", "data.tie_seed"}),
-          configuration.canonical(prefixes, without), "device=" + device.str(),
-          // Decides how products and training steps are divided, and so rounding.
-          fmt::format("threads={}", at::get_num_threads())};
+  const auto names = [](const std::vector<std::string>& beginnings, std::string_view option) {
+    return std::any_of(beginnings.begin(), beginnings.end(), [&](const auto& it) { return option.starts_with(it); });
+  };
+  std::vector<std::string> left_out = without;
+  left_out.emplace_back("prompts.templates");
+  std::vector<std::string> lines{
+      "data=" + loaded.dataset.source_hash,
+      configuration.canonical({"data.positive_threshold", "data.core", "data.order_seed", "data.tie_seed"}),
+      configuration.canonical(prefixes, left_out), "device=" + device.str(),
+      // Decides how products and training steps are divided, and so rounding.
+      fmt::format("threads={}", at::get_num_threads())};
+  const bool worded = names(prefixes, "prompts.style") && !names(without, "prompts.style");
+  if (worded && !prompts.templates.empty()) lines.push_back("templates=" + templates.fingerprint());
+  return lines;
 }
 
 data::Task task_of(const std::string& recommender) { return task_of(recommenders::info(recommender).kind); }

@@ -58,7 +58,8 @@ struct RunSetup {
   /// The options for a recommender of this run: its profile (run.profiles), above it what the run sets. Of "train." and options that
   /// several models share only the backbone gets what the run sets.
   [[nodiscard]] config::Configuration options_of(const std::string& recommender) const;
-  /// Lines for stage keys: the data set and every option with one of the prefixes, and none of `without`.
+  /// Lines for stage keys: the data set and every option with one of the prefixes, and none of `without`. What depends on
+  /// prompts.style depends on what the user's templates say, wherever they lie.
   [[nodiscard]] std::vector<std::string> dependencies(const std::vector<std::string>& prefixes,
                                                       const std::vector<std::string>& without = {}) const;
 };

@@ -67,7 +67,6 @@ FittedRating SeedContext::rating_on(const std::string& stage, const InteractionS
 }
 
 void SeedContext::make_language_models() {
-  FittedRating rating_out_of_fold;
   if (const std::string& recommender = setup_.instructions.rating_backbone; !recommender.empty()) {
     const InteractionSet train = setup_.rating.members(data::Part::kTrain);
     const FittedRating base = fit_rating(store_, setup_,
@@ -79,7 +78,7 @@ void SeedContext::make_language_models() {
                                          seed_);
     const auto epochs = std::max<std::int64_t>(1, base.best_epoch());
     rating_hints_ = rating_on("rating-hints", fold_.allowed, epochs);
-    if (setup_.tunes) rating_out_of_fold = rating_on("rating-out-of-fold", fold_.before, epochs);
+    if (setup_.tunes) rating_ = rating_on("rating-out-of-fold", fold_.before, epochs);
   }
   if (remote_) {
     pretrained_.stage = remote_model_stage(store_, setup_, *remote_);
@@ -91,18 +90,30 @@ void SeedContext::make_language_models() {
     plain_ = augmented_ = pretrained_;
     return;
   }
-  const FittedTopK direct = out_of_fold(setup_.instructions.direct_backbone);
-  const FittedTopK sequential = out_of_fold(setup_.instructions.sequential_backbone);
-  const auto make_cases = [&] {
-    return tuning_cases(
-        setup_, guard_, fold_,
-        {.direct = direct.model.get(), .sequential = sequential.model.get(), .rating = rating_out_of_fold.model.get()},
-        seed_);
+  direct_ = out_of_fold(setup_.instructions.direct_backbone);
+  sequential_ = out_of_fold(setup_.instructions.sequential_backbone);
+  TuningFit fit{
+      .augmented = false,
+      .suffix = "",
+      .case_dependencies = out_of_fold_lines(),
+      .make_cases = [this] { return tuning_cases(setup_, guard_, fold_, out_of_fold_models(), seed_); },
   };
-  const std::vector<std::string> lines{"direct=" + direct.stage.key, "sequential=" + sequential.stage.key,
-                                       "rating=" + rating_out_of_fold.stage.key};
-  plain_ = tune_stage(store_, setup_, guard_, pretrained_, false, lines, make_cases, seed_);
-  augmented_ = tune_stage(store_, setup_, guard_, pretrained_, true, lines, make_cases, seed_);
+  plain_ = tune_stage(store_, setup_, guard_, pretrained_, fit, seed_);
+  fit.augmented = true;
+  augmented_ = tune_stage(store_, setup_, guard_, pretrained_, fit, seed_);
+}
+
+TuningModels SeedContext::out_of_fold_models() const {
+  return {.direct = direct_.model.get(), .sequential = sequential_.model.get(), .rating = rating_.model.get()};
+}
+
+std::vector<std::string> SeedContext::out_of_fold_lines() const {
+  return {"direct=" + direct_.stage.key, "sequential=" + sequential_.stage.key, "rating=" + rating_.stage.key};
+}
+
+std::int64_t SeedContext::out_of_fold_epochs(data::Task task) const {
+  const FittedTopK& fitted = task == data::Task::kSequential ? sequential_ : direct_;
+  return fitted.stage.summary.at("epochs").get<std::int64_t>();
 }
 
 LanguageModel& SeedContext::answering(Phase phase, const RunModel& model) {
@@ -128,7 +139,10 @@ void SeedContext::ask(StageFolder& folder, Phase phase, const RunModel& model,
   folder.summary["asked"] = journaled.accounting().asked;
   folder.summary["from_journal"] = journaled.accounting().reused;
   folder.summary["trimmed_prompts"] = writer.trimming().trimmed_prompts;
+  folder.summary["trimmed_items"] = writer.trimming().trimmed_items;
 }
+
+void SeedContext::close_model() { opened_.reset(); }
 
 std::vector<std::string> SeedContext::asking_dependencies(const RunModel& model,
                                                           const std::vector<std::string>& without) const {

@@ -15,6 +15,7 @@
 #include "pipeline/recommender_stages.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/stage_store.h"
+#include "pipeline/tuning_cases.h"
 #include "prompts/cases.h"
 #include "prompts/instruction_fold.h"
 
@@ -31,11 +32,22 @@ class SeedContext {
   [[nodiscard]] StageStore& store() { return store_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
   [[nodiscard]] const data::LeakGuard& guard() const { return guard_; }
+  [[nodiscard]] const prompts::InstructionFold& fold() const { return fold_; }
+  /// Lines for the keys of stages that depend on the fold.
+  [[nodiscard]] const std::vector<std::string>& fold_lines() const { return fold_lines_; }
   /// Everything that a language model's text was made of.
   [[nodiscard]] const InteractionSet& read_by_language_models() const { return fold_.allowed; }
 
   /// The model tuned on plain prompts (IFT) or on augmented ones.
   [[nodiscard]] const RunModel& tuned(bool augmented) const { return augmented ? augmented_ : plain_; }
+  /// What they were tuned from.
+  [[nodiscard]] const RunModel& pretrained() const { return pretrained_; }
+  /// The recommenders behind the instructions, fit before the fold's cuts; null where no such instructions are made.
+  [[nodiscard]] TuningModels out_of_fold_models() const;
+  /// Lines for the keys of stages that use them.
+  [[nodiscard]] std::vector<std::string> out_of_fold_lines() const;
+  /// The epochs of `instructions.direct_backbone` or `sequential_backbone` before the fold's cuts: as many as its Base's best one.
+  [[nodiscard]] std::int64_t out_of_fold_epochs(data::Task task) const;
   /// Predicted ratings for the prompts of top-k tasks: from a model that has seen nothing that any task holds out. Null where
   /// instructions.rating_backbone is empty.
   [[nodiscard]] const RatingPredictor* rating_hints() const { return rating_hints_.model.get(); }
@@ -45,6 +57,8 @@ class SeedContext {
   /// the stage's summary.
   void ask(StageFolder& folder, data::Phase phase, const RunModel& model,
            const std::function<void(LanguageModel&, prompts::CaseWriter&)>& ask);
+  /// Closes the model that was asked last, before another one is trained: two need not fit into memory.
+  void close_model();
   /// Lines for the keys of stages that ask `model`.
   [[nodiscard]] std::vector<std::string> asking_dependencies(const RunModel& model,
                                                              const std::vector<std::string>& without = {}) const;
@@ -65,6 +79,9 @@ class SeedContext {
   std::vector<std::string> fold_lines_;
   std::unique_ptr<llm::RemoteLlm> remote_;  ///< where servers answer
   FittedRating rating_hints_;
+  FittedTopK direct_;  ///< this one and the next two: out-of-fold
+  FittedTopK sequential_;
+  FittedRating rating_;
   RunModel pretrained_;  ///< what is tuned, or answers as it is
   RunModel plain_;
   RunModel augmented_;

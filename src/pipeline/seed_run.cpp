@@ -9,6 +9,7 @@
 #include "pipeline/augmentation_stages.h"
 #include "pipeline/control_orders.h"
 #include "pipeline/ranking_cases.h"
+#include "pipeline/round_models.h"
 #include "pipeline/seed_context.h"
 
 namespace llama4rec::pipeline {
@@ -20,30 +21,52 @@ using data::Phase;
 class SeedStages {
  public:
   SeedStages(const RunSetup& setup, StageStore& store, std::uint64_t seed)
-      : setup_(setup), store_(store), seed_(seed), context_(setup, store, seed) {}
+      : setup_(setup), store_(store), seed_(seed), context_(setup, store, seed), rounds_(context_) {}
 
   void make_language_models() { context_.make_language_models(); }
 
   void fit_base() { base_ = fit_on_train("base", setup_.run.backbone); }
 
+  /// Each round's augmentation starts from the refit of the round before; a refit takes up its own round's answers alone.
   void augment_and_refit(SeedOutcome& outcome) {
-    const Augmentation augmentation = augment(context_, base_);
-    outcome.summaries["augment"] = augmentation.summary;
-    refit_ = refit("refit", augmentation);
+    Augmentation augmentation;
+    for (std::int64_t round = 1; round <= last_round(); ++round) {
+      augmentation =
+          augment(context_, before(round),
+                  {.model = &rounds_.augmenting(round), .stage = "augment" + round_suffix(round), .task = setup_.task});
+      outcome.summaries[summary_name("augment", round)] = augmentation.summary;
+      refits_.push_back(refit("refit" + round_suffix(round), augmentation));
+    }
     if (!setup_.run.controls) return;
     for (const AnswersBy by : {AnswersBy::kChance, AnswersBy::kPopularity}) {
-      const Augmentation control = answered_by(context_, base_, augmentation, by);
+      const Augmentation control = answered_by(context_, before(last_round()), augmentation, by);
       refit_controls_.emplace(fmt::format("{} {}", to_string(by), augmentation.summary.at("kind").get<std::string>()),
                               refit("refit-" + to_string(by), control));
     }
   }
 
   void rank(SeedOutcome& outcome) {
-    outcome.base = rank_backbone("rank-plain", base_, false, outcome);
-    outcome.refit = rank_backbone("rank-augmented", refit_, true, outcome);
+    const RunModel& plain = context_.tuned(false);
+    const RunModel& augmented = rounds_.tuned(last_round(), true);
+    const FittedTopK& refit = refits_.back();
+    outcome.base = rank_backbone({"rank-plain", &base_, &plain, false}, outcome);
+    for (std::int64_t round = 1; round < last_round(); ++round) {
+      outcome.earlier_rounds.push_back(rank_backbone({.name = "rank-augmented" + round_suffix(round),
+                                                      .backbone = &refits_[static_cast<std::size_t>(round - 1)],
+                                                      .language_model = &rounds_.tuned(round, true),
+                                                      .augmented = true,
+                                                      .summary = summary_name("rank-augmented", round)},
+                                                     outcome));
+    }
+    outcome.refit = rank_backbone({.name = "rank-augmented" + round_suffix(last_round()),
+                                   .backbone = &refit,
+                                   .language_model = &augmented,
+                                   .augmented = true,
+                                   .summary = "rank-augmented"},
+                                  outcome);
     if (setup_.run.controls) {
-      outcome.base_augmented = rank_backbone("rank-augmented-base", base_, true, outcome);
-      outcome.refit_plain = rank_backbone("rank-plain-refit", refit_, false, outcome);
+      outcome.base_augmented = rank_backbone({"rank-augmented-base", &base_, &augmented, true}, outcome);
+      outcome.refit_plain = rank_backbone({"rank-plain-refit", &refit, &plain, false}, outcome);
     }
     for (const auto& [name, fitted] : refit_controls_) {
       const PhaseCases cases = phase_cases(setup_, context_.guard(), Phase::kTest, {.backbone = fitted.model.get()});
@@ -51,14 +74,39 @@ class SeedStages {
     }
   }
 
-  void summarise(SeedOutcome& outcome) const {
+  void summarise(SeedOutcome& outcome) {
     outcome.seed = seed_;
     outcome.summaries["base"] = base_.stage.summary;
-    outcome.summaries["refit"] = refit_.stage.summary;
+    for (std::int64_t round = 1; round <= last_round(); ++round) {
+      outcome.summaries[summary_name("refit", round)] = refits_[static_cast<std::size_t>(round - 1)].stage.summary;
+    }
     outcome.summaries.update(context_.summaries());
+    if (!setup_.tunes) return;
+    for (std::int64_t round = 1; round <= last_round(); ++round) {
+      outcome.summaries[summary_name("tune-augmented", round)] = rounds_.tuned(round, true).stage.summary;
+    }
   }
 
  private:
+  /// What a stage of rankings asks about.
+  struct Ranking {
+    std::string name;  ///< of its stages
+    const FittedTopK* backbone;
+    const RunModel* language_model;
+    bool augmented;
+    std::string summary{};  ///< name of its summaries; empty: `name`
+  };
+
+  [[nodiscard]] std::int64_t last_round() const { return setup_.run.rounds; }
+  /// What a round starts from.
+  [[nodiscard]] const FittedTopK& before(std::int64_t round) const {
+    return round == 1 ? base_ : refits_[static_cast<std::size_t>(round - 2)];
+  }
+  /// Reports find the last round under a stage's own name.
+  [[nodiscard]] std::string summary_name(const std::string& stage, std::int64_t round) const {
+    return round == last_round() ? stage : fmt::format("{}-in-round-{}", stage, round);
+  }
+
   FittedTopK fit_on_train(const std::string& stage, const std::string& recommender) {
     const auto& split = setup_.split_of(task_of(recommender));
     return fit_top_k(
@@ -79,7 +127,8 @@ class SeedStages {
                       .dependencies = {"augmentation=" + augmentation.key},
                       .data =
                           [&] {
-                            auto data = augmented_data(setup_, augmentation, context_.read_by_language_models(),
+                            auto data = augmented_data(setup_, setup_.split().members(data::Part::kTrain), augmentation,
+                                                       context_.read_by_language_models(),
                                                        fmt::format("{} ({})", backbone, stage));
                             context_.guard().admit_recommender(Phase::kAugmentation, setup_.split(), data.provenance);
                             return data;
@@ -105,9 +154,11 @@ class SeedStages {
     return result;
   }
 
-  BackboneRanking rank_backbone(const std::string& name, const FittedTopK& backbone, bool augmented,
-                                SeedOutcome& outcome) {
-    const RunModel& language_model = context_.tuned(augmented);
+  BackboneRanking rank_backbone(const Ranking& asked, SeedOutcome& outcome) {
+    const std::string& name = asked.name;
+    const FittedTopK& backbone = *asked.backbone;
+    const RunModel& language_model = *asked.language_model;
+    const bool augmented = asked.augmented;
     const PhaseModels models{.backbone = backbone.model.get(), .rating = context_.rating_hints()};
     std::vector<std::string> dependencies = context_.asking_dependencies(language_model);
     dependencies.push_back("backbone=" + backbone.stage.key);
@@ -128,7 +179,8 @@ class SeedStages {
           folder.summary["example_prompts"] = example_prompts(cases, writer, augmented);
         });
       });
-      outcome.summaries[stage_name] = stage.summary;
+      outcome.summaries[fmt::format("{}-{}", asked.summary.empty() ? asked.name : asked.summary, to_string(phase))] =
+          stage.summary;
       PhaseRanking& ranking = phase == Phase::kTest ? result.test : result.validation;
       ranking = without_orders(cases, *backbone.model);
       auto said = ranking_from_json(nlohmann::json::parse(read_file(stage.path / "orders.json")));
@@ -170,8 +222,9 @@ class SeedStages {
   StageStore& store_;
   std::uint64_t seed_;
   SeedContext context_;
+  RoundModels rounds_;
   FittedTopK base_;
-  FittedTopK refit_;
+  std::vector<FittedTopK> refits_;  ///< by round
   std::map<std::string, FittedTopK> refit_controls_;
   std::map<std::string, FittedTopK> control_models_;
 };

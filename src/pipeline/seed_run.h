@@ -33,14 +33,17 @@ struct BackboneRanking {
 
 /// What one seed's stages produced.
 struct SeedOutcome : SeedRecord {
-  BackboneRanking base;   ///< Base's candidates; language_model = the plainly tuned model (IFT)
-  BackboneRanking refit;  ///< the refit backbone's candidates; language_model = the model tuned on augmented prompts
+  BackboneRanking base;  ///< Base's candidates; language_model = the plainly tuned model (IFT)
+  BackboneRanking
+      refit;  ///< the refit backbone's candidates; language_model = the model tuned on augmented prompts; of the last round
   /// Base's candidates; language_model = the model tuned on augmented prompts, hints and similar users from Base: prompt
   /// augmentation without data augmentation. Empty without run.controls.
   BackboneRanking base_augmented;
   /// The refit backbone's candidates; language_model = the plainly tuned model: data augmentation without prompt augmentation.
   /// Empty without run.controls.
   BackboneRanking refit_plain;
+  /// With run.rounds above 1: as `refit`, of the rounds before the last one.
+  std::vector<BackboneRanking> earlier_rounds;
   std::map<std::string, PhaseRanking> refit_controls;  ///< test lists of refits on other augmentations, by name
 };
 

@@ -1,12 +1,14 @@
 #include "pipeline/tuning_cases.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <llama4rec/error.h>
 
 #include "core/random.h"
 #include "pipeline/candidates.h"
 #include "pipeline/case_histories.h"
+#include "pipeline/instruction_users.h"
 #include "pipeline/ranking_cases.h"
 
 namespace llama4rec::pipeline {
@@ -42,6 +44,7 @@ class TuningDrafts {
     const auto add = [&](const TopKRecommender* model, const data::Split& task) {
       if (model == nullptr) return;
       guard.admit_recommender(kPhase, task, model->provenance());
+      trace(model->provenance());
       sources_.push_back({model, &task, SimilarUsers(setup, task, fold.allowed, *model, fold.before)});
     };
     add(models.direct, setup.direct);
@@ -51,6 +54,7 @@ class TuningDrafts {
     }
     if (rating_model_ != nullptr) {
       guard.admit_recommender(kPhase, setup.rating, rating_model_->provenance());
+      trace(rating_model_->provenance());
       rating_similar_.emplace(setup, setup.rating, fold.allowed, *rating_model_, fold.before);
     }
   }
@@ -281,7 +285,26 @@ class TuningDrafts {
 
 TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, const prompts::InstructionFold& fold,
                          const TuningModels& models, std::uint64_t seed) {
-  return TuningDrafts(setup, guard, fold, models, seed).make();
+  TuningCases cases = TuningDrafts(setup, guard, fold, models, seed).make();
+  cases.users = instruction_users(setup, fold, models, seed);
+  return cases;
+}
+
+void append(TuningCases& cases, TuningCases others) {
+  const auto move_behind = [](auto& to, auto& from) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  };
+  move_behind(cases.ranking, others.ranking);
+  move_behind(cases.pairs, others.pairs);
+  move_behind(cases.choices, others.choices);
+  move_behind(cases.continuation, others.continuation);
+  move_behind(cases.liked_next, others.liked_next);
+  move_behind(cases.rating, others.rating);
+  move_behind(cases.target_positions, others.target_positions);
+  cases.injected += others.injected;
+  cases.without_positive += others.without_positive;
+  cases.users.append(others.users);
+  cases.provenance.interactions |= others.provenance.interactions;
 }
 
 }  // namespace llama4rec::pipeline

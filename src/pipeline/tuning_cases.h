@@ -10,6 +10,7 @@
 #include "pipeline/run_setup.h"
 #include "prompts/cases.h"
 #include "prompts/instruction_fold.h"
+#include "prompts/instruction_sampling.h"
 
 namespace llama4rec::pipeline {
 
@@ -32,12 +33,16 @@ struct TuningCases {
   std::vector<std::int64_t> target_positions;  ///< of the target in the recommender's list as the prompt has it, from 1
   std::int64_t injected = 0;                   ///< targets put in by instructions.injection_rate
   std::int64_t without_positive = 0;           ///< rankings left out: no held-back item among the candidates
-  Provenance provenance;                       ///< everything that the texts were made from
+  prompts::SampledUsers users;                 ///< for instructions.sampling
+  Provenance provenance;                       ///< everything that texts, candidates and hints were made from
 };
 
 /// Rankings of a user take direct and sequential recommendation in turns; pairs, choices and continuations take the first of the two
 /// that there is. The guard refuses models that have seen the fold's targets.
 TuningCases tuning_cases(const RunSetup& setup, const data::LeakGuard& guard, const prompts::InstructionFold& fold,
                          const TuningModels& models, std::uint64_t seed);
+
+/// Puts the cases of other users behind.
+void append(TuningCases& cases, TuningCases others);
 
 }  // namespace llama4rec::pipeline

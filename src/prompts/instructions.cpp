@@ -1,13 +1,10 @@
 #include "prompts/instructions.h"
 
 #include <algorithm>
-#include <numeric>
-#include <span>
 #include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
-#include "core/random.h"
 #include "core/text.h"
 
 namespace llama4rec::prompts {
@@ -24,6 +21,16 @@ void InstructionOptions::declare(config::OptionVisitor& visit) {
                "Instructions that pick the likeliest of random items, per user, at most.", "III-B2");
   visit.option("instructions.choice_candidates", choice_candidates, config::between(2, 1000),
                "Items of such an instruction, the held-back one among them.");
+  visit.option("instructions.most", most, config::between(0, 1e9),
+               "Instructions that the language model is tuned on, at most; 0: all that there are.", "IV-A3");
+  visit.option(
+      "instructions.sampling", sampling, config::one_of({"uniform", "importance", "clusters"}),
+      "How instructions.most of them are drawn: all alike; with probabilities proportional to log(1 + interactions of "
+      "the user in the training part); or alike from clusters of users with similar embeddings of the first of "
+      "instructions.direct_backbone, sequential_backbone and rating_backbone that there is.",
+      "III-E1");
+  visit.option("instructions.clusters", clusters, config::between(1, 100000),
+               "Clusters of users for instructions.sampling: clusters (k-means).");
   visit.option(
       "instructions.direct_backbone", direct_backbone, config::anything(),
       "Recommender behind the candidates, hints and similar users of direct recommendation's instructions; empty: "
@@ -133,20 +140,6 @@ Instruction InstructionWriter::rating(const RatingCase& source, bool augmented) 
   result.learned = 1;
   result.end = true;
   return result;
-}
-
-void draw_instructions(std::vector<Instruction>& instructions, std::int64_t most, std::uint64_t seed) {
-  if (most <= 0 || most >= static_cast<std::int64_t>(instructions.size())) return;
-  std::vector<std::size_t> places(instructions.size());
-  std::iota(places.begin(), places.end(), 0);
-  RandomStream random(seed, "instructions.draw");
-  random.shuffle(std::span(places));
-  places.resize(static_cast<std::size_t>(most));
-  std::sort(places.begin(), places.end());
-  std::vector<Instruction> kept;
-  kept.reserve(places.size());
-  for (const std::size_t place : places) kept.push_back(std::move(instructions[place]));
-  instructions = std::move(kept);
 }
 
 std::int64_t drop_repeated(std::vector<Instruction>& instructions) {

@@ -21,6 +21,8 @@ struct InstructionOptions {
   std::int64_t choices_per_user = 1;
   std::int64_t choice_candidates = 10;
   std::int64_t most = 0;
+  std::string sampling = "uniform";
+  std::int64_t clusters = 20;
   bool continuation = true;
   double injection_rate = 1.0;
   std::string answer_loss = "positives";
@@ -67,9 +69,6 @@ class InstructionWriter {
   const ItemTexts* texts_;
   InstructionOptions options_;
 };
-
-/// Keeps `most` of the instructions, drawn uniformly, in their order; all of them where `most` is 0 or more than there are.
-void draw_instructions(std::vector<Instruction>& instructions, std::int64_t most, std::uint64_t seed);
 
 /// Drops instructions whose prompt and answer repeat an earlier one; returns how many.
 std::int64_t drop_repeated(std::vector<Instruction>& instructions);

@@ -24,6 +24,9 @@ void PromptOptions::declare(config::OptionVisitor& visit) {
   visit.option("prompts.style", style, config::one_of({"compact", "verbose"}),
                "Wording: compact for a small model made on the spot, verbose (the paper's shape) for a large one.",
                "Fig. 3");
+  visit.option("prompts.templates", templates, config::anything(),
+               "Folder with ranking.txt and rating.txt, the wording in the place of the style's (docs/prompts.md); "
+               "empty: the style's.");
 }
 
 std::vector<std::string> candidate_options() { return {"prompts.candidates", "prompts.chunk", "prompts.merge"}; }

@@ -19,6 +19,7 @@ struct PromptOptions {
   bool similar_user = true;
   bool hint = true;
   std::string style = "compact";
+  std::string templates;
 
   /// Candidates of one prompt.
   [[nodiscard]] std::int64_t candidates_at_once() const { return chunk < candidates ? chunk : candidates; }

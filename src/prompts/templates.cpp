@@ -1,51 +1,28 @@
 #include "prompts/templates.h"
 
+#include <set>
+
 #include <fmt/format.h>
+#include <llama4rec/error.h>
 
 namespace llama4rec::prompts {
 namespace {
 
 constexpr const char* kRatingMark = ": ";
 
-void append_heading(const std::string& heading, std::vector<std::string>& segments) {
-  if (!heading.empty()) segments.push_back(heading);
-}
-
 }  // namespace
 
-Templates::Templates(const ItemTexts& texts, const std::string& style) : texts_(&texts), verbose_(style == "verbose") {
-  const std::string& noun = texts.noun();
-  if (verbose_) {
-    ranking_instruction_ = fmt::format(
-        "Below is a user's interaction history. Rank the candidate {}s by how likely the user is to like them next, "
-        "best "
-        "first. Answer with the titles of all candidates, separated by \"; \".\n",
-        noun);
-    rating_instruction_ = fmt::format(
-        "Below is a user's rating history. Predict the user's rating of the target {} on the scale from {} to {}. "
-        "Answer with "
-        "the rating only.\n",
-        noun, texts.ratings().front(), texts.ratings().back());
-    similar_heading_ = "\nA user with similar taste liked: ";
-    similar_ratings_heading_ = "\nRatings of a user with similar taste: ";
-    hint_heading_ = "\nA recommender system ranks them: ";
-    candidates_heading_ = fmt::format("\nCandidate {}s: ", noun);
-    liked_heading_ = "\nThe user liked: ";
-    ratings_heading_ = "\nThe user's ratings: ";
-    predicted_heading_ = "\nA recommender system predicts the rating ";
-    target_heading_ = fmt::format("\nTarget {}: ", noun);
-    answer_heading_ = "\nAnswer: ";
-  } else {
-    similar_heading_ = "similar: ";
-    similar_ratings_heading_ = "similar ratings: ";
-    hint_heading_ = "hint: ";
-    candidates_heading_ = "rank: ";
-    liked_heading_ = "liked: ";
-    ratings_heading_ = "ratings: ";
-    predicted_heading_ = "predicted ";
-    target_heading_ = "target: ";
-  }
-}
+Templates::Templates(const ItemTexts& texts, const TemplateSources& sources)
+    : texts_(&texts),
+      ranking_(parse_template(sources.ranking, TemplateKind::kRanking, {{"noun", texts.noun()}})),
+      rating_(parse_template(
+          sources.rating, TemplateKind::kRating,
+          {{"noun", texts.noun()}, {"lowest", texts.ratings().front()}, {"highest", texts.ratings().back()}})),
+      liked_heading_(heading_of(ranking_, Part::kHistory)),
+      ratings_heading_(heading_of(rating_, Part::kRatings)),
+      fingerprint_(sources.fingerprint()) {}
+
+Templates::Templates(const ItemTexts& texts, const std::string& style) : Templates(texts, built_in_templates(style)) {}
 
 void Templates::append_titles(const std::vector<ItemIndex>& items, std::vector<std::string>& segments) const {
   for (const ItemIndex item : items) {
@@ -63,28 +40,38 @@ void Templates::append_ratings(const std::vector<RatedItem>& items, std::vector<
   }
 }
 
-PromptText Templates::ranking(const RankingQuestion& question) const {
+template <class Shows, class Append>
+PromptText Templates::fill(const TemplatePieces& pieces, const Shows& shows, const Append& append) {
   PromptText prompt;
-  auto& segments = prompt.segments;
-  append_heading(ranking_instruction_, segments);
-  const auto part = [&](const std::string& heading, const std::vector<ItemIndex>& items) {
-    if (items.empty()) return;
-    segments.push_back(heading);
-    append_titles(items, segments);
-  };
-  part(similar_heading_, question.similar_history);
-  if (verbose_) {
-    part(liked_heading_, question.history);
-    part(candidates_heading_, question.candidates);
-    part(hint_heading_, question.hint);
-    segments.push_back(answer_heading_);
-  } else {
-    part(hint_heading_, question.hint);
-    part(candidates_heading_, question.candidates);
-    segments.push_back(liked_heading_);
-    append_titles(question.history, segments);
+  for (const TemplatePiece& piece : pieces) {
+    if (piece.shown_with && !shows(*piece.shown_with)) continue;
+    if (piece.part == Part::kText) {
+      prompt.segments.push_back(piece.text);
+    } else {
+      append(piece.part, prompt.segments);
+    }
   }
   return prompt;
+}
+
+PromptText Templates::ranking(const RankingQuestion& question) const {
+  const auto items = [&](Part part) -> const std::vector<ItemIndex>& {
+    switch (part) {
+      case Part::kHistory:
+        return question.history;
+      case Part::kSimilarHistory:
+        return question.similar_history;
+      case Part::kCandidates:
+        return question.candidates;
+      case Part::kHint:
+        return question.hint;
+      default:
+        throw InternalError("a part of rating prompts in a ranking prompt");
+    }
+  };
+  return fill(
+      ranking_, [&](Part part) { return !items(part).empty(); },
+      [&](Part part, std::vector<std::string>& segments) { append_titles(items(part), segments); });
 }
 
 AnswerGrammar Templates::ranking_grammar(const std::vector<ItemIndex>& candidates) const {
@@ -92,29 +79,29 @@ AnswerGrammar Templates::ranking_grammar(const std::vector<ItemIndex>& candidate
 }
 
 PromptText Templates::rating(const RatingQuestion& question) const {
-  PromptText prompt;
-  auto& segments = prompt.segments;
-  append_heading(rating_instruction_, segments);
-  if (!question.similar_history.empty()) {
-    segments.push_back(similar_ratings_heading_);
-    append_ratings(question.similar_history, segments);
-  }
-  segments.push_back(ratings_heading_);
-  append_ratings(question.history, segments);
-  if (question.predicted_rating) {
-    segments.push_back(predicted_heading_);
-    segments.push_back(fmt::format("{:.1f}", *question.predicted_rating));
-    segments.emplace_back(kSeparator);
-  }
-  // The compact form ends as a rating history does, so that the answer continues it.
-  if (verbose_ || question.predicted_rating) segments.push_back(target_heading_);
-  segments.push_back(texts_->title(question.target));
-  if (verbose_) {
-    segments.push_back(answer_heading_);
-  } else {
-    segments.emplace_back(kRatingMark);
-  }
-  return prompt;
+  const auto shows = [&](Part part) {
+    switch (part) {
+      case Part::kRatings:
+        return !question.history.empty();
+      case Part::kSimilarRatings:
+        return !question.similar_history.empty();
+      case Part::kPredicted:
+        return question.predicted_rating.has_value();
+      default:
+        throw InternalError("a section of rating prompts with another part");
+    }
+  };
+  const auto append = [&](Part part, std::vector<std::string>& segments) {
+    if (part == Part::kTarget) {
+      segments.push_back(texts_->title(question.target));
+    } else if (part == Part::kPredicted) {
+      segments.push_back(fmt::format("{:.1f}", question.predicted_rating.value()));
+      segments.emplace_back(kSeparator);
+    } else {
+      append_ratings(part == Part::kRatings ? question.history : question.similar_history, segments);
+    }
+  };
+  return fill(rating_, shows, append);
 }
 
 AnswerGrammar Templates::rating_grammar() const {
@@ -122,12 +109,13 @@ AnswerGrammar Templates::rating_grammar() const {
 }
 
 std::vector<std::string> Templates::fixed_texts() const {
-  std::vector<std::string> texts{kSeparator, kRatingMark};
-  for (const auto* text : {&ranking_instruction_, &rating_instruction_, &similar_heading_, &similar_ratings_heading_,
-                           &hint_heading_, &candidates_heading_, &liked_heading_, &ratings_heading_,
-                           &predicted_heading_, &answer_heading_, &target_heading_}) {
-    if (!text->empty()) texts.push_back(*text);
+  std::set<std::string> distinct{kSeparator, kRatingMark, liked_heading_, ratings_heading_};
+  for (const auto* pieces : {&ranking_, &rating_}) {
+    for (const TemplatePiece& piece : *pieces) {
+      if (piece.part == Part::kText) distinct.insert(piece.text);
+    }
   }
+  std::vector<std::string> texts(distinct.begin(), distinct.end());
   for (const auto& rating : texts_->ratings()) texts.push_back(rating);
   return texts;
 }

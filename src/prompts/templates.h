@@ -2,6 +2,7 @@
 //
 // Compact style puts the user's history last, so that a ranking continues it: "...; liked: A; B; C; " -> "D; E; F". It is what a
 // small model made on the spot reads in pre-training. Verbose style follows the paper's Figure 3 in full sentences.
+// A style is a pair of templates (template_text.h), and so are a user's files.
 // A title, a rating and a separator are segments of their own (language_model.h): their tokens never depend on their surroundings.
 #pragma once
 
@@ -14,6 +15,8 @@
 
 #include "prompts/item_texts.h"
 #include "prompts/prompt_options.h"
+#include "prompts/template_sources.h"
+#include "prompts/template_text.h"
 
 namespace llama4rec::prompts {
 
@@ -42,9 +45,12 @@ struct RatingQuestion {
   std::optional<double> predicted_rating;  ///< augmentation: the conventional model's prediction
 };
 
-/// Writes prompts in one style.
+/// Writes prompts in one wording.
 class Templates {
  public:
+  /// DataError for a template that cannot be read, with its place.
+  Templates(const ItemTexts& texts, const TemplateSources& sources);
+  /// A built-in style.
   Templates(const ItemTexts& texts, const std::string& style);
 
   /// Asks for the candidates in the order of the user's preference.
@@ -64,21 +70,20 @@ class Templates {
   [[nodiscard]] const std::string& ratings_heading() const { return ratings_heading_; }
   /// Every fixed text, for the tokeniser's training.
   [[nodiscard]] std::vector<std::string> fixed_texts() const;
+  /// A hash of the templates.
+  [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
 
  private:
+  /// A template's pieces as segments. `shows` tells whether a part has something to show, `append` inserts it.
+  template <class Shows, class Append>
+  static PromptText fill(const TemplatePieces& pieces, const Shows& shows, const Append& append);
+
   const ItemTexts* texts_;
-  bool verbose_;
-  std::string ranking_instruction_;
-  std::string rating_instruction_;
-  std::string similar_heading_;
-  std::string similar_ratings_heading_;
-  std::string hint_heading_;
-  std::string candidates_heading_;
+  TemplatePieces ranking_;
+  TemplatePieces rating_;
   std::string liked_heading_;
   std::string ratings_heading_;
-  std::string predicted_heading_;
-  std::string answer_heading_;
-  std::string target_heading_;
+  std::string fingerprint_;
 };
 
 }  // namespace llama4rec::prompts

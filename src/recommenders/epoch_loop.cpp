@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
@@ -16,6 +17,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What all processes must have in common.
+std::string facts_of(const std::string& model, const EpochLimits& limits, const FitHooks& hooks, bool resumes) {
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", model, limits.epochs, limits.patience, limits.validate_every,
+                     static_cast<bool>(hooks.validation_score), static_cast<int>(hooks.start), resumes,
+                     hooks.checkpoint.key);
+}
+
 }  // namespace
 
 FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const FitHooks& hooks,
@@ -25,6 +33,8 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
   if (hooks.start == FitStart::kContinued && !resumable) {
     throw UsageError(fmt::format("{}: has no parameters that a training could continue from", model));
   }
+  const tensor::World alone;
+  const tensor::World& world = steps.world == nullptr ? alone : *steps.world;
   StateKeeper keeper(model, resumable ? hooks.checkpoint : FitCheckpoint{});
   TrainingPosition position;
   FitSummary& summary = position.summary;
@@ -32,6 +42,8 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
     if (steps.publish) steps.publish();
   };
   if (!hooks.checkpoint.file.empty() && !resumable) log::info("{}: has no states to keep; a fit is begun anew", model);
+  world.agree(facts_of(model, limits, hooks, keeper.enabled() && std::filesystem::exists(hooks.checkpoint.file)),
+              "options, data and state");
   if (keeper.enabled()) {
     if (const auto kept = keeper.read()) {
       steps.resume(kept->tensors);
@@ -39,6 +51,7 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
       log::info("{}: goes on after epoch {} ({})", model, summary.epochs, hooks.checkpoint.file.string());
     }
   }
+  world.agree(fmt::format("{} {} {}", summary.epochs, position.best, position.ended), "the training state");
   while (!position.ended) {
     const std::int64_t epoch = summary.epochs + 1;
     const auto start = std::chrono::steady_clock::now();
@@ -52,7 +65,7 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
     position.ended = epoch >= limits.epochs;
     if (validated && (epoch % limits.validate_every == 0 || position.ended)) {
       publish();
-      report.validation = hooks.validation_score();
+      report.validation = world.sum(world.leads() ? hooks.validation_score() : 0.0);
       if (!std::isfinite(report.validation)) {
         throw DataError(fmt::format("{}: validation score is not finite at epoch {}", model, epoch));
       }
@@ -64,10 +77,12 @@ FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const
       position.ended = position.ended || epoch - summary.best_epoch >= limits.patience;
     }
     if (hooks.on_epoch) hooks.on_epoch(report);
-    const bool stop = interrupt_requested();
-    if (keeper.due() || (keeper.enabled() && (position.ended || stop))) keeper.write(position, steps.state());
-    throw_if_interrupted(fmt::format("training {}, epoch {}", model, epoch),
-                         keeper.enabled() ? "resumes" : "starts this training anew");
+    const bool stop = world.sum(interrupt_requested() ? 1.0 : 0.0) > 0;
+    const bool keeps = keeper.due() || (keeper.enabled() && (position.ended || stop));
+    if (keeps && world.leads()) keeper.write(position, steps.state());
+    if (!stop) continue;
+    throw InterruptedError(fmt::format("interrupted training {}, epoch {}; the same command {}", model, epoch,
+                                       keeper.enabled() ? "resumes" : "starts this training anew"));
   }
   if (validated) {
     steps.restore();

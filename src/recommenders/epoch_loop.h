@@ -8,6 +8,7 @@
 #include <llama4rec/recommender.h>
 
 #include "recommenders/training_state.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::recommenders {
 
@@ -30,11 +31,16 @@ struct EpochSteps {
   std::function<NamedTensors()> state = {};
   /// Takes what `state` returned, in a process of the same options and data; DataError where it does not fit.
   std::function<void(const NamedTensors&)> resume = {};
+  /// The processes that train the model together, each with the same calls; null: this one alone.
+  const tensor::World* world = nullptr;
 };
 
 /// Trains until the limits. With `hooks.validation_score` the epoch with the highest score wins (the earliest of equal ones),
 /// without it the last. Goes on from `hooks.checkpoint` where its file is there. Throws DataError when the loss or the validation score
 /// is not finite, InterruptedError at an epoch's end after a signal.
+///
+/// Of several processes the leading one validates and keeps the state; what it finds, and a signal that reaches one of them, holds for all.
+/// `train` must return the same loss in all. DataError in all where they were not started alike.
 FitSummary run_epochs(const std::string& model, const EpochLimits& limits, const FitHooks& hooks,
                       const EpochSteps& steps);
 

@@ -23,11 +23,18 @@
 #include "recommenders/sequential/cl4srec.h"
 #include "recommenders/sequential/item_transitions.h"
 #include "recommenders/sequential/sasrec.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::recommenders {
 namespace {
 
-using TopKFactory = std::unique_ptr<TopKRecommender> (*)(const config::Configuration&, std::uint64_t);
+/// What a model is made of besides its options.
+struct Start {
+  std::uint64_t seed = 1;
+  const tensor::World* world = nullptr;  ///< null where this process trains alone
+};
+
+using TopKFactory = std::unique_ptr<TopKRecommender> (*)(const config::Configuration&, const Start&);
 using RatingFactory = std::unique_ptr<RatingPredictor> (*)(const config::Configuration&, std::uint64_t);
 
 /// A model's line: one of the two factories is set.
@@ -35,15 +42,17 @@ struct Entry {
   RecommenderInfo info;
   TopKFactory top_k = nullptr;
   RatingFactory rating = nullptr;
+  bool shared = false;  ///< several processes can train it together
 };
 
-EmbeddingSettings embedding_settings(const config::Configuration& configuration, std::uint64_t seed) {
+EmbeddingSettings embedding_settings(const config::Configuration& configuration, const Start& start) {
   const auto* device = configuration.find("device");
   return {.train = configuration.read<TrainOptions>(),
           .pairs = configuration.read<PairOptions>(),
           .layers = 0,
           .device = device != nullptr ? device->text : "cpu",
-          .seed = seed};
+          .seed = start.seed,
+          .world = start.world};
 }
 
 template <class Model, class Options>
@@ -51,12 +60,13 @@ std::unique_ptr<RatingPredictor> make_deep(const config::Configuration& configur
   return std::make_unique<Model>(deep_rating_settings(configuration, seed), configuration.read<Options>());
 }
 
-SequenceSettings sequence_settings(const config::Configuration& configuration, std::uint64_t seed) {
+SequenceSettings sequence_settings(const config::Configuration& configuration, const Start& start) {
   const auto* device = configuration.find("device");
   return {.train = configuration.read<TrainOptions>(),
           .sequence = configuration.read<SequenceOptions>(),
           .device = device != nullptr ? device->text : "cpu",
-          .seed = seed};
+          .seed = start.seed,
+          .world = start.world};
 }
 
 const std::vector<Entry>& entries() {
@@ -66,38 +76,42 @@ const std::vector<Entry>& entries() {
   using Rating = std::unique_ptr<RatingPredictor>;
   static const std::vector<Entry> table = {
       {.info = {"popularity", "Popularity", kDirect, "-"},
-       .top_k = [](const Configuration&, std::uint64_t) -> TopK { return std::make_unique<Popularity>(); }},
+       .top_k = [](const Configuration&, const Start&) -> TopK { return std::make_unique<Popularity>(); }},
       {.info = {"mf", "MF", kDirect, "Rendle et al., BPR, UAI 2009"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<MatrixFactorization>(embedding_settings(c, seed));
-       }},
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<MatrixFactorization>(embedding_settings(c, start));
+       },
+       .shared = true},
       {.info = {"lightgcn", "LightGCN", kDirect, "He et al., LightGCN, SIGIR 2020"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<LightGcn>(embedding_settings(c, seed), c.read<LightGcnOptions>());
-       }},
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<LightGcn>(embedding_settings(c, start), c.read<LightGcnOptions>());
+       },
+       .shared = true},
       {.info = {"sgl", "SGL", kDirect, "Wu et al., SGL, SIGIR 2021"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<Sgl>(embedding_settings(c, seed), c.read<SglOptions>());
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<Sgl>(embedding_settings(c, start), c.read<SglOptions>());
        }},
       {.info = {"mixgcf", "MixGCF", kDirect, "Huang et al., MixGCF, KDD 2021"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<MixGcf>(embedding_settings(c, seed), c.read<MixGcfOptions>());
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<MixGcf>(embedding_settings(c, start), c.read<MixGcfOptions>());
        }},
       {.info = {"item_transitions", "Item transitions", kSequential, "-"},
-       .top_k = [](const Configuration& c, std::uint64_t) -> TopK {
+       .top_k = [](const Configuration& c, const Start&) -> TopK {
          return std::make_unique<ItemTransitions>(c.read<ItemTransitionOptions>());
        }},
       {.info = {"sasrec", "SASRec", kSequential, "Kang and McAuley, SASRec, ICDM 2018"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<SasRec>(sequence_settings(c, seed), c.read<SasRecOptions>());
-       }},
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<SasRec>(sequence_settings(c, start), c.read<SasRecOptions>());
+       },
+       .shared = true},
       {.info = {"bert4rec", "BERT4Rec", kSequential, "Sun et al., BERT4Rec, CIKM 2019"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<Bert4Rec>(sequence_settings(c, seed), c.read<Bert4RecOptions>());
-       }},
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<Bert4Rec>(sequence_settings(c, start), c.read<Bert4RecOptions>());
+       },
+       .shared = true},
       {.info = {"cl4srec", "CL4SRec", kSequential, "Xie et al., CL4SRec, ICDE 2022"},
-       .top_k = [](const Configuration& c, std::uint64_t seed) -> TopK {
-         return std::make_unique<Cl4SRec>(sequence_settings(c, seed), c.read<SasRecOptions>(),
+       .top_k = [](const Configuration& c, const Start& start) -> TopK {
+         return std::make_unique<Cl4SRec>(sequence_settings(c, start), c.read<SasRecOptions>(),
                                           c.read<Cl4SRecOptions>());
        }},
       {.info = {"biases", "Biases", kRating, "Koren, Factor in the neighbors, TKDD 2010"},
@@ -163,11 +177,22 @@ std::vector<std::string> option_prefixes(const std::string& name) {
   return prefixes;
 }
 
+void check_shared(const std::string& name, int processes) {
+  if (processes == 1 || entry(name).shared) return;
+  std::vector<std::string> shared;
+  for (const Entry& e : entries()) {
+    if (e.shared) shared.push_back(e.info.name);
+  }
+  throw UsageError(fmt::format("{} is trained by one process, and {} were started; several can train {}", name,
+                               processes, text::join(shared, ", ")));
+}
+
 std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
-                                              std::uint64_t seed) {
+                                              std::uint64_t seed, const tensor::World* world) {
   const Entry& e = entry(name);
   if (e.top_k == nullptr) throw UsageError(fmt::format("\"{}\" predicts ratings; it does not rank items", name));
-  return e.top_k(configuration, seed);
+  check_shared(name, world == nullptr ? 1 : world->size());
+  return e.top_k(configuration, {.seed = seed, .world = world});
 }
 
 std::unique_ptr<RatingPredictor> create_rating(const std::string& name, const config::Configuration& configuration,

@@ -10,6 +10,10 @@
 
 #include "config/configuration.h"
 
+namespace llama4rec::tensor {
+class World;
+}
+
 namespace llama4rec::recommenders {
 
 enum class RecommenderKind { kDirect, kSequential, kRating };
@@ -29,9 +33,13 @@ struct RecommenderInfo {
 /// Beginnings of the names of all options that decide what a model of that name learns, for keys of stages.
 [[nodiscard]] std::vector<std::string> option_prefixes(const std::string& name);
 
-/// A fresh model with the configured options; the seed decides initial weights and sampling.
+/// UsageError, which names those that can, where so many processes cannot train the model together.
+void check_shared(const std::string& name, int processes);
+
+/// A fresh model with the configured options; the seed decides initial weights and sampling. `world`: the processes that fit it together, each
+/// with the same calls; it outlives the model. Null: this one alone.
 std::unique_ptr<TopKRecommender> create_top_k(const std::string& name, const config::Configuration& configuration,
-                                              std::uint64_t seed);
+                                              std::uint64_t seed, const tensor::World* world = nullptr);
 std::unique_ptr<RatingPredictor> create_rating(const std::string& name, const config::Configuration& configuration,
                                                std::uint64_t seed);
 /// Adds every model's options and the common "train." ones to the table.

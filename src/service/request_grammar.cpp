@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMostOptions = 1000;
 constexpr std::size_t kLongestOption = 4096;
+constexpr std::size_t kLongestName = 40;  // of a member, in a message
 constexpr const char* kSeparator = "; ";  // what our prompts put between titles
 
 [[noreturn]] void refuse(const std::string& parameter, const std::string& what) {
@@ -92,6 +93,28 @@ void read_response_format(const json& format, ApiRequest& request) {
   read_schema(*schema, "response_format", request);
 }
 
+AnswerGrammar read_choice(const json& options, const std::string& parameter) {
+  return {.kind = AnswerKind::kChoice, .options = read_options(options, parameter), .separator = ""};
+}
+
+/// vLLM's form of guided_choice and guided_json; what else it may hold there cannot be served.
+void read_structured_outputs(const json& form, ApiRequest& request) {
+  const std::string name = "structured_outputs";
+  if (!form.is_object()) refuse(name, "expected an object with choice or json");
+  for (const auto& [member, value] : form.items()) {
+    if (value.is_null() || member == "choice" || member == "json") continue;
+    refuse(name, fmt::format("\"{}\" cannot be served, expected choice or json", member.substr(0, kLongestName)));
+  }
+  const json* options = given(form, "choice");
+  const json* schema = given(form, "json");
+  if ((options == nullptr) == (schema == nullptr)) refuse(name, "expected one of choice and json");
+  if (options != nullptr) {
+    request.completion.grammar = read_choice(*options, name + ".choice");
+  } else {
+    read_schema(*schema, name + ".json", request);
+  }
+}
+
 std::vector<std::string> read_segments(const json& list) {
   if (!list.is_array() || list.empty()) refuse("llama4rec", "segments: expected a list of texts");
   std::vector<std::string> segments;
@@ -136,16 +159,20 @@ void read_native(const json& native, ApiRequest& request) {
 void read_grammar(const json& document, ApiRequest& request) {
   const json* format = given(document, "response_format");
   if (format != nullptr && given(*format, "type") != nullptr && *given(*format, "type") == "text") format = nullptr;
-  const int ways = (given(document, "guided_choice") != nullptr ? 1 : 0) +
-                   (given(document, "guided_json") != nullptr ? 1 : 0) + (format != nullptr ? 1 : 0) +
-                   (given(document, "llama4rec") != nullptr ? 1 : 0);
-  if (ways > 1)
-    throw ApiError(400, "give one of guided_choice, guided_json, response_format and llama4rec", "guided_choice");
+  int ways = format != nullptr ? 1 : 0;
+  for (const char* name : {"guided_choice", "guided_json", "structured_outputs", "llama4rec"}) {
+    if (given(document, name) != nullptr) ++ways;
+  }
+  if (ways > 1) {
+    throw ApiError(400, "give one of guided_choice, guided_json, structured_outputs, response_format and llama4rec",
+                   "guided_choice");
+  }
   if (const json* options = given(document, "guided_choice")) {
-    request.completion.grammar = {
-        .kind = AnswerKind::kChoice, .options = read_options(*options, "guided_choice"), .separator = ""};
+    request.completion.grammar = read_choice(*options, "guided_choice");
   } else if (const json* schema = given(document, "guided_json")) {
     read_schema(*schema, "guided_json", request);
+  } else if (const json* form = given(document, "structured_outputs")) {
+    read_structured_outputs(*form, request);
   } else if (format != nullptr) {
     read_response_format(*format, request);
   } else if (const json* native = given(document, "llama4rec")) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `experiment table3`, `figure7` and `figure8` on the synthetic sample with the smallest sizes.
+# `experiment table3`, `figure6`, `figure7` and `figure8` on the synthetic sample with the smallest sizes.
 # Usage: experiment_test.sh LLAMA4REC
 set -euo pipefail
 
@@ -32,6 +32,42 @@ for d in duels.values():
     assert 0 < d['tasks'] <= 100 and d['wins'] + d['ties'] + d['losses'] == d['tasks'], d
 "
 ok "the other language model is another one" bash -c "[[ \$(ls -d out/stages/pretrain-* | wc -l) == 2 ]]"
+
+"$program" experiment figure6 --datasets sample --models mf --repeats 1 --config tiny.yaml --output out --json >figure6.json \
+  2>figure6.log
+ok "figure 6 tunes on 500, 2,500 and all instructions" python3 -c "
+import glob, json
+runs = json.load(open('figure6.json'))['runs']
+assert [run['variant'] for run in runs] == ['500 instructions', '2,500 instructions', 'all instructions'], runs
+drawn = [json.load(open(f))['summary']['sampling'] for f in glob.glob('out/stages/tune-plain-*/done.json')]
+sizes = {d['instructions']['kept'] for d in drawn}
+there = max(d['instructions']['available'] for d in drawn)
+assert sizes == {500, min(2500, there), there} and there > 500, sizes
+assert all(d['sampling'] == 'uniform' and d['users']['kept'] <= d['users']['available'] for d in drawn)
+"
+fails 3 'data set "nowhere" was not found' "$program" experiment figure6 --scale paper --set llm.kind=remote --datasets nowhere --output paper
+for sampling in importance clusters; do
+  "$program" run tiny.yaml --set data.name=sample --set run.backbone=mf --set run.directory=out --set instructions.most=300 \
+    --set instructions.sampling=$sampling --set instructions.clusters=4 >$sampling.txt 2>$sampling.log
+done
+ok "other samplings say on the log and in the stage what they kept" python3 -c "
+import glob, json, re
+drawn = {}
+for f in glob.glob('out/stages/tune-augmented-*/done.json'):
+    d = json.load(open(f))['summary']['sampling']
+    drawn[d['sampling']] = d
+assert set(drawn) == {'uniform', 'importance', 'clusters'}
+for name in ('importance', 'clusters'):
+    assert drawn[name]['instructions']['kept'] == sum(k['kept'] for k in drawn[name]['kinds'].values()) == 300
+    assert re.search(f'{name} sampling kept 300 of', open(name + '.log').read())
+clusters = drawn['clusters']['clusters']
+assert len([c for c in clusters if c != 'none']) == 4
+even = [c['kept'] for c in clusters.values() if c['kept'] < c['available']]
+assert max(even) - min(even) <= 1 and all(c['kept'] <= max(even) for c in clusters.values()), clusters
+"
+ok "what is kept of clusters is used in no other sampling's model" bash -c "[[ \$(ls -d out/stages/tune-plain-* | wc -l) == 6 ]]"
+fails 2 "instructions.most is 0" "$program" run tiny.yaml --set data.name=sample --set run.backbone=mf --set run.directory=out \
+  --set instructions.sampling=importance
 
 printf 'item_id,mood\n1,calm\n2,tense\n3,calm\n4,calm\n5,tense\n' >facts.csv
 cat >>tiny.yaml <<'YAML'

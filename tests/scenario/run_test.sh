@@ -4,6 +4,7 @@
 set -euo pipefail
 
 program=$(realpath "$1")
+source=$(realpath "$(dirname "$0")/../..")
 source "$(dirname "$0")/scenario.sh"
 
 cat >tiny.yaml <<'YAML'
@@ -84,6 +85,27 @@ few, more = (json.load(open(f)) for f in ('b.json', 'more.json'))
 rows = lambda d: {r['name']: r for r in d['rows']}
 assert rows(more)['oracle']['metrics']['H@5'] > rows(few)['oracle']['metrics']['H@5']
 assert rows(more)['probability utilities']['method'] == ['first'], rows(more)['probability utilities']"
+
+# The wording as files: a style's own change nothing, others make anew what depends on the wording.
+cp -r "$source/configs/templates/compact" wording
+"$program" run tiny.yaml --json --seed 3 --set prompts.templates=wording >same.json 2>same.log
+ok "a style's templates as files give the same numbers" python3 -c "
+import json
+assert json.load(open('a.json'))['rows'] == json.load(open('same.json'))['rows']"
+sed -i 's/liked: /enjoyed: /' wording/ranking.txt
+"$program" run tiny.yaml --json --seed 3 --set prompts.templates=wording >worded.json 2>worded.log
+ok "changed templates make the language models anew" bash -c \
+  "for stage in pretrain tune-plain tune-augmented augment; do grep -q \"\$stage: [0-9]\" worded.log || exit 1; done"
+ok "and nothing that does not depend on them" bash -c "! grep -qE '(base|out-of-fold|rating-hints)[a-z-]*: [0-9]' worded.log"
+ok "instructions are worded by them" bash -c "grep -l 'enjoyed: ' runs/stages/tune-plain-*/instructions.jsonl | wc -l | grep -qx 1"
+ok "what was trimmed is told of every stage that asks" python3 -c "
+import glob, json
+kept = [open(f).read() for f in glob.glob('runs/stages/rank-*/done.json') + glob.glob('runs/stages/tune-*/done.json')]
+assert kept and all('trimmed_prompts' in k and 'trimmed_items' in k for k in kept)"
+echo '{{titel}}' >>wording/rating.txt
+fails 3 "wording/rating.txt:2:1: unknown placeholder {{titel}}, expected one of" "$program" run tiny.yaml --set prompts.templates=wording
+rm wording/rating.txt
+fails 3 "wording/rating.txt: no such file" "$program" run tiny.yaml --set prompts.templates=wording
 
 # A data set that is neither here nor to be downloaded: the sample takes its place, and everything says so.
 env http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 LLAMA4REC_DATA="$folder/none" \

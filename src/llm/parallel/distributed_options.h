@@ -1,4 +1,4 @@
-// Options of several processes that tune one model. Free of libtorch.
+// Options of several processes that train one model. Free of libtorch.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ std::vector<UnitMembers> training_units(const Transformer& model, const LoraAdap
   return units;
 }
 
-ParameterUnits::ParameterUnits(std::vector<UnitMembers> units, const World& world, ZeroStage stage)
+ParameterUnits::ParameterUnits(std::vector<UnitMembers> units, const tensor::World& world, ZeroStage stage)
     : world_(&world), stage_(stage) {
   const torch::NoGradGuard no_grad;
   for (auto& members : units) {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "llm/adamw.h"
-#include "llm/parallel/world.h"
 #include "llm/transformer.h"
+#include "tensor/parallel/world.h"
 #include "tensor/torch.h"
 
 namespace llama4rec::llm {
@@ -37,7 +37,7 @@ std::vector<UnitMembers> training_units(const Transformer& model, const LoraAdap
 /// members stay what the model computes with. At stage 3 a unit that is not gathered has no weights: its members are empty.
 class ParameterUnits {
  public:
-  ParameterUnits(std::vector<UnitMembers> units, const World& world, ZeroStage stage);
+  ParameterUnits(std::vector<UnitMembers> units, const tensor::World& world, ZeroStage stage);
   ParameterUnits(const ParameterUnits&) = delete;
   ParameterUnits& operator=(const ParameterUnits&) = delete;
 
@@ -114,7 +114,7 @@ class ParameterUnits {
   static void release(Flat& flat);
   [[nodiscard]] bool shares_weights_out() const { return stage_ == ZeroStage::kWeights; }
 
-  const World* world_;
+  const tensor::World* world_;
   ZeroStage stage_;
   std::vector<Unit> units_;
 };

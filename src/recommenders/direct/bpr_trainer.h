@@ -11,6 +11,7 @@
 #include "recommenders/direct/bpr_sampler.h"
 #include "recommenders/direct/interaction_graph.h"
 #include "recommenders/training_state.h"
+#include "tensor/parallel/world.h"
 
 namespace llama4rec::recommenders {
 
@@ -27,12 +28,16 @@ struct BprSettings {
   /// busy machine, waiting for the slowest) costs more than it saves.
   std::int64_t parallel_from = std::int64_t{1} << 19;
   const InteractionGraph* graph = nullptr;  ///< not null where layers > 0; outlives the trainer
+  /// The processes that train together, each with the same calls and samples; null: this one alone. Outlives the trainer.
+  const tensor::World* world = nullptr;
 
   [[nodiscard]] std::int64_t nodes() const { return users + items; }
 };
 
 /// With e the initial embeddings and f the propagated ones (f = e without layers), the loss of a batch of B samples is
 ///   1/B * sum of [ w * -ln sigmoid(f_u . (f_i - f_j)) + regularization / 2 * (|e_u|^2 + |e_i|^2 + |e_j|^2) ].
+/// Several processes take a share of each batch's samples, and sum their gradients up: all have the same parameters after each step, and those
+/// of one process up to rounding. Losses that are returned are the whole batch's.
 class BprTrainer {
  public:
   virtual ~BprTrainer() = default;

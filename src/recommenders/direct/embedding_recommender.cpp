@@ -57,7 +57,8 @@ FitSummary EmbeddingRecommender::fit(const TopKTrainingData& data, const FitHook
                     .layers = settings_.layers,
                     .batch_size = settings_.train.batch_size,
                     .learning_rate = settings_.train.learning_rate,
-                    .regularization = settings_.train.regularization};
+                    .regularization = settings_.train.regularization,
+                    .world = settings_.world};
   const auto initial =
       hooks.start == FitStart::kContinued ? continued(shape) : glorot_embeddings(shape, settings_.seed);
   begin_fit(data);
@@ -118,7 +119,8 @@ FitSummary EmbeddingRecommender::fit(const TopKTrainingData& data, const FitHook
             best = {.users = table("best.users", shape.users),
                     .items = table("best.items", shape.items),
                     .initial = table("best.initial", shape.nodes())};
-          }};
+          },
+      .world = settings_.world};
   return run_epochs(name(),
                     {.epochs = settings_.train.epochs,
                      .patience = settings_.train.patience,

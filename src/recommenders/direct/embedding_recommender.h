@@ -19,6 +19,7 @@ struct EmbeddingSettings {
   std::int64_t layers = 0;     ///< of propagation
   std::string device = "cpu";  ///< anything but "cpu" selects the plain kernels
   std::uint64_t seed = 1;
+  const tensor::World* world = nullptr;  ///< the processes that train together; null: this one alone
 };
 
 /// Keeps the final embeddings, and the initial ones that they come from where the graph makes a difference: what remains of the model

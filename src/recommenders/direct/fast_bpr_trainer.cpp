@@ -36,6 +36,7 @@ double softplus_of_minus(float x) {
 
 FastBprTrainer::FastBprTrainer(const BprSettings& settings, std::span<const float> initial)
     : settings_(settings),
+      world_(settings.world == nullptr ? alone_ : *settings.world),
       stride_(padded(settings.dimension)),
       initial_(with_padding(initial)),
       gradient_(initial_.size(), 0.0F),
@@ -60,7 +61,7 @@ double FastBprTrainer::train_epoch(const BprSamples& samples) {
     adam_.step(initial_, total_gradient());
     clear_gradient(batch.groups);
   }
-  return loss / static_cast<double>(samples.size());
+  return world_.sum(loss) / static_cast<double>(samples.size());
 }
 
 double FastBprTrainer::loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) {
@@ -73,7 +74,7 @@ double FastBprTrainer::loss_and_gradient(const BprSamples& batch, std::vector<fl
   const double loss = evaluate(whole) + add_term(whole, total_gradient().data());
   gradient = unpadded(total_gradient());
   clear_gradient(groups);
-  return loss;
+  return world_.sum(loss);
 }
 
 std::vector<float> FastBprTrainer::final_embeddings() {
@@ -121,29 +122,62 @@ void FastBprTrainer::group_batches(const BprSamples& samples) {
 
 double FastBprTrainer::evaluate(const Batch& batch) {
   const bool propagated = settings_.layers > 0;
-  if (propagated) {
-    propagate(*settings_.graph, settings_.layers, stride_, initial_.data(), scratch_.data(), final_.data());
-  }
+  if (propagated) propagate_columns(initial_.data(), final_.data());
   const float* values = propagated ? final_.data() : initial_.data();
-  score_samples(batch.samples, values);
-  sum_rows(batch.samples, batch.groups, values);
+  const auto own = world_.own_share(batch.samples.size());
+  score_samples(batch.samples, own, values);
+  sum_rows(batch.samples, own, batch.groups, values);
+  sum_over_processes(batch.groups);
   double* const losses = losses_.data();
   double loss = 0;
-  for (std::size_t sample = 0; sample < batch.samples.size(); ++sample) loss += losses[sample];
-  if (propagated) {
-    propagate(*settings_.graph, settings_.layers, stride_, gradient_.data(), scratch_.data(), initial_gradient_.data());
-  }
-  loss += regularize(batch.samples.size(), batch.groups, total_gradient().data());
+  for (std::size_t sample = own.first; sample < own.end(); ++sample) loss += losses[sample];
+  if (propagated) propagate_columns(gradient_.data(), initial_gradient_.data());
+  // Of this term every process computes the whole.
+  loss += regularize(batch.samples.size(), batch.groups, total_gradient().data()) / world_.size();
   return loss / static_cast<double>(batch.samples.size());
 }
 
-/// The loss of each sample and its derivative with respect to the difference of scores.
-void FastBprTrainer::score_samples(const BprSamples& batch, const float* values) {
-  const auto count = static_cast<std::int64_t>(batch.size());
+/// Propagation takes each column by itself: every process takes some of them, then all have all.
+void FastBprTrainer::propagate_columns(const float* in, float* out) {
+  const auto processes = static_cast<std::int64_t>(world_.size());
+  if (processes == 1) {
+    propagate(*settings_.graph, settings_.layers, stride_, in, scratch_.data(), out);
+    return;
+  }
+  const auto lanes = stride_ / kLaneWidth;
+  const auto width =
+      (lanes + processes - 1) / processes * kLaneWidth;  // columns of a process; behind the last one zeros
+  const auto columns_of = [&](std::int64_t rank) { return std::clamp(stride_ - rank * width, std::int64_t{0}, width); };
+  const auto nodes = settings_.nodes();
+  own_columns_.resize(static_cast<std::size_t>(nodes * width));
+  all_columns_.resize(static_cast<std::size_t>(processes) * own_columns_.size());
+  if (const auto count = columns_of(world_.rank()); count > 0) {
+    const float* const from = in + world_.rank() * width;
+    for (std::int64_t node = 0; node < nodes; ++node) {
+      std::copy_n(from + node * stride_, count, own_columns_.data() + node * width);
+    }
+  }
+  float* const own = all_columns_.data() + world_.rank() * nodes * width;
+  propagate(*settings_.graph, settings_.layers, width, own_columns_.data(), scratch_.data(), own);
+  world_.gather(torch::from_blob(own, {nodes * width}, torch::kFloat32),
+                torch::from_blob(all_columns_.data(), {processes * nodes * width}, torch::kFloat32));
+  for (std::int64_t rank = 0; rank < processes; ++rank) {
+    const float* const from = all_columns_.data() + rank * nodes * width;
+    const auto count = columns_of(rank);
+    if (count == 0) continue;
+    for (std::int64_t node = 0; node < nodes; ++node) {
+      std::copy_n(from + node * width, count, out + node * stride_ + rank * width);
+    }
+  }
+}
+
+/// The loss of each own sample and its derivative with respect to the difference of scores.
+void FastBprTrainer::score_samples(const BprSamples& batch, tensor::Share own, const float* values) {
+  const auto count = static_cast<std::int64_t>(own.count);
   const float mean = 1.0F / static_cast<float>(batch.size());
 #pragma omp parallel for schedule(static) if (count * stride_ >= settings_.parallel_from)
   for (std::int64_t n = 0; n < count; ++n) {
-    const auto sample = static_cast<std::size_t>(n);
+    const auto sample = own.first + static_cast<std::size_t>(n);
     const float* user = values + batch.users[sample] * stride_;
     const float* preferred = values + (settings_.users + batch.preferred[sample]) * stride_;
     const float* other = values + (settings_.users + batch.others[sample]) * stride_;
@@ -153,8 +187,9 @@ void FastBprTrainer::score_samples(const BprSamples& batch, const float* values)
   }
 }
 
-/// Sums the contributions of the samples, row by row.
-void FastBprTrainer::sum_rows(const BprSamples& batch, const RowGroups& groups, const float* values) {
+/// Sums the contributions of the own samples, row by row.
+void FastBprTrainer::sum_rows(const BprSamples& batch, tensor::Share own, const RowGroups& groups,
+                              const float* values) {
   const auto rows = static_cast<std::int64_t>(groups.rows.size());
   const auto work = static_cast<std::int64_t>(groups.entries.size()) * stride_;
 #pragma omp parallel for schedule(dynamic, 64) if (work >= settings_.parallel_from)
@@ -164,6 +199,7 @@ void FastBprTrainer::sum_rows(const BprSamples& batch, const RowGroups& groups, 
     for (auto e = static_cast<std::size_t>(groups.offsets[group]);
          e < static_cast<std::size_t>(groups.offsets[group + 1]); ++e) {
       const std::size_t sample = groups.entries[e].sample();
+      if (!own.holds(sample)) continue;
       const float slope = slopes_[sample];
       const float* user = values + batch.users[sample] * stride_;
       switch (groups.entries[e].role()) {
@@ -179,6 +215,20 @@ void FastBprTrainer::sum_rows(const BprSamples& batch, const RowGroups& groups, 
           break;
       }
     }
+  }
+}
+
+/// All processes have drawn the same samples, so that they know, in the same order, which rows a batch touches: these alone are sent.
+void FastBprTrainer::sum_over_processes(const RowGroups& groups) {
+  if (world_.size() == 1) return;
+  const auto count = static_cast<std::size_t>(stride_);
+  exchanged_.resize(groups.rows.size() * count);
+  for (std::size_t n = 0; n < groups.rows.size(); ++n) {
+    std::copy_n(gradient_.data() + groups.rows[n] * stride_, count, exchanged_.data() + n * count);
+  }
+  world_.sum(torch::from_blob(exchanged_.data(), {static_cast<std::int64_t>(exchanged_.size())}, torch::kFloat32));
+  for (std::size_t n = 0; n < groups.rows.size(); ++n) {
+    std::copy_n(exchanged_.data() + n * count, count, gradient_.data() + groups.rows[n] * stride_);
   }
 }
 

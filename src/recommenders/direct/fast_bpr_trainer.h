@@ -31,7 +31,7 @@ class FastBprTrainer : public BprTrainer {
     const RowGroups& groups;
     std::size_t first = 0;  ///< number of its first sample in the epoch
   };
-  /// Mean loss of a batch; leaves its gradient with respect to e in `total_gradient()`.
+  /// This process's part of the mean loss of a batch; leaves the gradient of the whole loss with respect to e in `total_gradient()`.
   virtual double evaluate(const Batch& batch);
   /// A further term of the loss, weighted, per sample; adds its gradient with respect to e to `gradient`.
   virtual double add_term(const Batch& /*batch*/, float* /*gradient*/) { return 0; }
@@ -48,13 +48,17 @@ class FastBprTrainer : public BprTrainer {
  private:
   [[nodiscard]] BprSamples batch_of(const BprSamples& samples, std::size_t batch) const;
   void group_batches(const BprSamples& samples);
-  void score_samples(const BprSamples& batch, const float* values);
-  void sum_rows(const BprSamples& batch, const RowGroups& groups, const float* values);
+  void propagate_columns(const float* in, float* out);
+  void score_samples(const BprSamples& batch, tensor::Share own, const float* values);
+  void sum_rows(const BprSamples& batch, tensor::Share own, const RowGroups& groups, const float* values);
+  void sum_over_processes(const RowGroups& groups);
   void clear_gradient(const RowGroups& groups);
   [[nodiscard]] std::vector<float> unpadded(const std::vector<float>& values) const;
   [[nodiscard]] std::vector<float> with_padding(std::span<const float> values) const;
 
   BprSettings settings_;
+  tensor::World alone_;
+  const tensor::World& world_;
   std::int64_t stride_;                  ///< values between two rows
   std::vector<float> initial_;           ///< e
   std::vector<float> final_;             ///< f; empty without layers
@@ -65,6 +69,9 @@ class FastBprTrainer : public BprTrainer {
   std::vector<double> losses_;  ///< [batch]
   std::vector<float> slopes_;   ///< [batch]
   std::vector<RowGroups> groups_;
+  std::vector<float> exchanged_;    ///< rows of the gradient that a batch touches; with several processes
+  std::vector<float> own_columns_;  ///< [nodes, columns of a process]; likewise
+  std::vector<float> all_columns_;  ///< [processes, nodes, columns of a process]
 };
 
 /// -ln sigmoid(x) without overflow.

@@ -34,6 +34,7 @@ torch::Tensor adjacency_matrix(const InteractionGraph& graph, torch::Device devi
 
 PlainBprTrainer::PlainBprTrainer(const BprSettings& settings, std::span<const float> initial, torch::Device device)
     : settings_(settings),
+      world_(settings.world == nullptr ? alone_ : *settings.world),
       device_(device),
       initial_(torch::tensor(std::vector<float>(initial.begin(), initial.end()), torch::kFloat32)
                    .view({settings.nodes(), settings.dimension})
@@ -44,27 +45,39 @@ PlainBprTrainer::PlainBprTrainer(const BprSettings& settings, std::span<const fl
   adjacencies_.assign(static_cast<std::size_t>(settings.layers), adjacency_matrix(*settings.graph, device));
 }
 
+double PlainBprTrainer::gradient_of(const BprSamples& batch, std::size_t first) {
+  optimizer_.zero_grad();
+  const auto own = world_.own_share(batch.size());
+  double part = 0;
+  if (own.count > 0) {
+    const double share = static_cast<double>(own.count) / static_cast<double>(batch.size());
+    const torch::Tensor value = loss(batch.slice(own.first, own.count), first + own.first) * share;
+    value.backward();
+    part = value.item<double>();
+  } else {
+    initial_.mutable_grad() = torch::zeros_like(initial_);
+  }
+  const torch::NoGradGuard no_gradient;
+  world_.sum(initial_.grad());
+  return part;
+}
+
 double PlainBprTrainer::train_epoch(const BprSamples& samples) {
   double total = 0;
   const auto size = static_cast<std::size_t>(settings_.batch_size);
   for (std::size_t begin = 0; begin < samples.size(); begin += size) {
     const BprSamples batch = samples.slice(begin, std::min(size, samples.size() - begin));
-    optimizer_.zero_grad();
-    const torch::Tensor value = loss(batch, begin);
-    value.backward();
+    total += gradient_of(batch, begin) * static_cast<double>(batch.size());
     optimizer_.step();
-    total += value.item<double>() * static_cast<double>(batch.size());
   }
-  return total / static_cast<double>(samples.size());
+  return world_.sum(total) / static_cast<double>(samples.size());
 }
 
 double PlainBprTrainer::loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) {
-  optimizer_.zero_grad();
-  const torch::Tensor value = loss(batch, 0);
-  value.backward();
+  const double part = gradient_of(batch, 0);
   gradient = as_vector(initial_.grad());
   optimizer_.zero_grad();
-  return value.item<double>();
+  return world_.sum(part);
 }
 
 std::vector<float> PlainBprTrainer::initial_embeddings() const { return as_vector(initial_); }

@@ -46,7 +46,12 @@ class PlainBprTrainer : public BprTrainer {
   [[nodiscard]] const std::vector<torch::Tensor>& adjacencies() const { return adjacencies_; }
 
  private:
+  /// Leaves the gradient of a batch's mean loss in e; returns this process's part of the loss.
+  double gradient_of(const BprSamples& batch, std::size_t first);
+
   BprSettings settings_;
+  tensor::World alone_;
+  const tensor::World& world_;
   torch::Device device_;
   torch::Tensor initial_;                   ///< e, [nodes, dimension]
   std::vector<torch::Tensor> adjacencies_;  ///< sparse [nodes, nodes], one per layer

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
 #include <llama4rec/error.h>
 
 #include "recommenders/sequential/fast_encoder.h"
@@ -35,11 +38,20 @@ struct Piece {
   std::size_t targets = 0;
 };
 
-std::vector<Piece> pieces_of(std::span<const Sequence> sequences, std::span<const SequenceTarget> targets) {
+tensor::Share all_of(std::span<const Sequence> sequences) { return {.first = 0, .count = sequences.size()}; }
+
+/// Of the sequences of `rows`; `targets` are those of all sequences.
+std::vector<Piece> pieces_of(std::span<const Sequence> sequences, tensor::Share rows,
+                             std::span<const SequenceTarget> targets) {
   std::vector<Piece> pieces;
   std::int64_t tokens = kTokensAtOnce;
-  std::size_t target = 0;
-  for (std::size_t row = 0; row < sequences.size(); ++row) {
+  const auto before = [&](std::size_t row) {
+    return static_cast<std::size_t>(std::count_if(targets.begin(), targets.end(), [&](const SequenceTarget& target) {
+      return target.row < static_cast<std::int64_t>(row);
+    }));
+  };
+  std::size_t target = before(rows.first);
+  for (std::size_t row = rows.first; row < rows.end(); ++row) {
     const auto length = static_cast<std::int64_t>(sequences[row].size());
     if (tokens + length > kTokensAtOnce || pieces.empty()) {
       pieces.push_back({.first = row, .count = 0, .first_target = target, .targets = 0});
@@ -50,7 +62,7 @@ std::vector<Piece> pieces_of(std::span<const Sequence> sequences, std::span<cons
     tokens += length;
     for (; target < targets.size() && targets[target].row == static_cast<std::int64_t>(row); ++target) ++piece.targets;
   }
-  if (target != targets.size()) throw InternalError("sequence kernels: targets out of order");
+  if (target != before(rows.end())) throw InternalError("sequence kernels: targets out of order");
   return pieces;
 }
 
@@ -112,13 +124,23 @@ class FastSequenceKernels final : public SequenceKernels {
     }
   }
 
+  /// Places of the longest input: there are positions for so many.
+  [[nodiscard]] std::int64_t width_of(std::span<const Sequence> inputs) const {
+    const auto width = longest(inputs);
+    if (width > weights_.shape().length) {
+      throw InternalError(fmt::format("a sequence of {} items for {} positions", width, weights_.shape().length));
+    }
+    return width;
+  }
+
   void teach_targets(const SequenceLesson& lesson) {
     const auto masks = dropouts(lesson.seed);
     const auto* used = masks.empty() ? nullptr : &masks;
-    const auto width = longest(lesson.inputs);
+    const auto width = width_of(lesson.inputs);
     const auto d = weights_.shape().dimension;
     const auto weight = 1.0F / static_cast<float>(lesson.targets.size());
-    share(pieces_of(lesson.inputs, lesson.targets), [&](Worker& worker, const Piece& piece) {
+    const auto rows = lesson.own.value_or(all_of(lesson.inputs));
+    share(pieces_of(lesson.inputs, rows, lesson.targets), [&](Worker& worker, const Piece& piece) {
       const auto targets = std::span(lesson.targets).subspan(piece.first_target, piece.targets);
       worker.pack.clear();
       worker.pack.sight = lesson.sight;
@@ -165,9 +187,9 @@ class FastSequenceKernels final : public SequenceKernels {
   void read_ends(std::span<const Sequence> inputs, Sight sight, const std::vector<tensor::Dropout>* masks,
                  Tensor& states) {
     const auto d = weights_.shape().dimension;
-    const auto width = longest(inputs);
+    const auto width = width_of(inputs);
     auto* const to = states.data_ptr<float>();
-    share(pieces_of(inputs, {}), [&](Worker& worker, const Piece& piece) {
+    share(pieces_of(inputs, all_of(inputs), {}), [&](Worker& worker, const Piece& piece) {
       pack_ends(worker, inputs, piece, sight, width);
       const float* from = worker.pass.forward(weights_, worker.pack, masks);
       by_end(worker.pack,
@@ -178,9 +200,9 @@ class FastSequenceKernels final : public SequenceKernels {
   void teach_ends(std::span<const Sequence> inputs, Sight sight, const std::vector<tensor::Dropout>* masks,
                   const Tensor& slopes) {
     const auto d = weights_.shape().dimension;
-    const auto width = longest(inputs);
+    const auto width = width_of(inputs);
     const auto* from = slopes.data_ptr<float>();
-    share(pieces_of(inputs, {}), [&](Worker& worker, const Piece& piece) {
+    share(pieces_of(inputs, all_of(inputs), {}), [&](Worker& worker, const Piece& piece) {
       pack_ends(worker, inputs, piece, sight, width);
       worker.pass.forward(weights_, worker.pack, masks);
       worker.slopes.resize(static_cast<std::size_t>(worker.pack.states() * d));

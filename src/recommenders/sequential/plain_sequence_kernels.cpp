@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "recommenders/sequential/sequence_kernels.h"
 #include "recommenders/sequential/view_contrast.h"
 
@@ -6,29 +8,37 @@ namespace {
 
 using torch::Tensor;
 
+/// Undefined where no target is in the rows of this process.
 Tensor target_loss(const SequenceEncoder& encoder, const SequenceLesson& lesson) {
-  const auto batch = make_sequence_batch(lesson.inputs, encoder.mask_item());
-  const auto states = encoder.states(batch, lesson.sight, lesson.seed);
-  const auto length = batch.items.size(1);
+  const auto rows = lesson.own.value_or(tensor::Share{.first = 0, .count = lesson.inputs.size()});
+  const auto first_row = static_cast<std::int64_t>(rows.first);
   std::vector<std::int64_t> places;
   std::vector<std::int64_t> items;
   std::vector<std::int64_t> others;
+  std::size_t length = 1;
+  for (const auto& input : lesson.inputs) length = std::max(length, input.size());
   for (const auto& target : lesson.targets) {
+    if (!rows.holds(static_cast<std::size_t>(target.row))) continue;
     const auto size = static_cast<std::int64_t>(lesson.inputs[static_cast<std::size_t>(target.row)].size());
-    places.push_back((target.row + 1) * length - size + target.position);
+    places.push_back((target.row - first_row + 1) * static_cast<std::int64_t>(length) - size + target.position);
     items.push_back(target.item);
     others.push_back(target.other);
   }
+  if (places.empty()) return {};
+  const auto batch = make_sequence_batch(std::span(lesson.inputs).subspan(rows.first, rows.count), encoder.mask_item(),
+                                         static_cast<std::int64_t>(length));
+  const auto states = encoder.states(batch, lesson.sight, lesson.seed, first_row);
+  const double share = static_cast<double>(places.size()) / static_cast<double>(lesson.targets.size());
   const auto on_device = [&](const std::vector<std::int64_t>& values) {
     return torch::tensor(values, torch::kInt64).to(encoder.device());
   };
   const auto asked = states.reshape({-1, encoder.shape().dimension}).index_select(0, on_device(places));
   const auto embeddings = encoder.item_embeddings();
-  if (!lesson.negatives) return torch::cross_entropy_loss(torch::mm(asked, embeddings.t()), on_device(items));
+  if (!lesson.negatives) return torch::cross_entropy_loss(torch::mm(asked, embeddings.t()), on_device(items)) * share;
   const auto score_of = [&](const std::vector<std::int64_t>& of) {
     return (asked * torch::embedding(embeddings, on_device(of))).sum(1);
   };
-  return -(torch::log_sigmoid(score_of(items)) + torch::log_sigmoid(-score_of(others))).mean();
+  return -(torch::log_sigmoid(score_of(items)) + torch::log_sigmoid(-score_of(others))).mean() * share;
 }
 
 Tensor contrast_loss(const SequenceEncoder& encoder, const SequenceContrast& contrast, Sight sight) {
@@ -45,6 +55,7 @@ class PlainSequenceKernels final : public SequenceKernels {
   double loss_and_gradient(SequenceEncoder& encoder, const SequenceLesson& lesson) override {
     encoder.gradient().zero_();
     auto loss = target_loss(encoder, lesson);
+    if (!loss.defined()) return 0;
     if (lesson.contrast) loss = loss + contrast_loss(encoder, *lesson.contrast, lesson.sight);
     loss.backward();
     return loss.item<double>();

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+#include <llama4rec/error.h>
+
 #include "core/random.h"
 
 namespace llama4rec::recommenders {
 
 std::vector<Sequence> training_windows(const std::vector<std::vector<ItemIndex>>& histories, std::int64_t length,
                                        const std::string& windows) {
+  if (length < 2) throw InternalError(fmt::format("windows of {} items, expected 2 or more", length));
   std::vector<Sequence> result;
   for (const auto& history : histories) {
     auto end = static_cast<std::int64_t>(history.size());
@@ -45,8 +49,8 @@ std::vector<std::vector<std::size_t>> plan_sequence_batches(std::span<const Sequ
   return batches;
 }
 
-SequenceBatch make_sequence_batch(std::span<const Sequence> sequences, std::int64_t padding) {
-  std::size_t length = 1;
+SequenceBatch make_sequence_batch(std::span<const Sequence> sequences, std::int64_t padding, std::int64_t least) {
+  auto length = static_cast<std::size_t>(least);
   for (const auto& sequence : sequences) length = std::max(length, sequence.size());
   const auto rows = static_cast<std::int64_t>(sequences.size());
   const auto columns = static_cast<std::int64_t>(length);

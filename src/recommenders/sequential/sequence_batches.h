@@ -31,6 +31,7 @@ struct SequenceBatch {
   torch::Tensor items;    ///< [batch, length] int64; `padding` before the first item
   torch::Tensor present;  ///< [batch, length] bool
 };
-SequenceBatch make_sequence_batch(std::span<const Sequence> sequences, std::int64_t padding);
+/// The length is that of the longest sequence, and at least `length`.
+SequenceBatch make_sequence_batch(std::span<const Sequence> sequences, std::int64_t padding, std::int64_t length = 1);
 
 }  // namespace llama4rec::recommenders

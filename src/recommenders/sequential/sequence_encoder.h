@@ -29,9 +29,9 @@ class SequenceEncoder {
   [[nodiscard]] torch::Device device() const { return weights_.device(); }
 
   /// States [batch, length, dimension] behind the last norm; zero where nothing is present. `dropout_seed`: the masks of training; none: no
-  /// dropout. The batch's length is at most the shape's.
-  [[nodiscard]] torch::Tensor states(const SequenceBatch& batch, Sight sight,
-                                     std::optional<std::uint64_t> dropout_seed) const;
+  /// dropout. The batch's length is at most the shape's. `first_row`: where the batch begins in the one that the masks are drawn for.
+  [[nodiscard]] torch::Tensor states(const SequenceBatch& batch, Sight sight, std::optional<std::uint64_t> dropout_seed,
+                                     std::int64_t first_row = 0) const;
   /// The items' embeddings [items, dimension], which are the output weights as well.
   [[nodiscard]] torch::Tensor item_embeddings() const { return part("items").narrow(0, 0, shape_.items); }
 
@@ -42,10 +42,14 @@ class SequenceEncoder {
 
  private:
   [[nodiscard]] const torch::Tensor& part(const std::string& name) const;
+  /// Whose masks a pass takes.
+  struct Masks {
+    std::optional<std::uint64_t> seed;  ///< none: no dropout
+    std::int64_t first_row = 0;
+  };
   [[nodiscard]] torch::Tensor layer(const torch::Tensor& x, std::int64_t number, const torch::Tensor& hidden,
-                                    std::optional<std::uint64_t> dropout_seed) const;
-  [[nodiscard]] torch::Tensor dropped(const torch::Tensor& x, std::optional<std::uint64_t> dropout_seed,
-                                      std::uint64_t place) const;
+                                    const Masks& masks) const;
+  [[nodiscard]] torch::Tensor dropped(const torch::Tensor& x, const Masks& masks, std::uint64_t place) const;
 
   EncoderShape shape_;
   torch::Tensor weights_;

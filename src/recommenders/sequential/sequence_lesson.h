@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recommenders/sequential/sequence_batches.h"
+#include "tensor/parallel/share.h"
 
 namespace llama4rec::recommenders {
 
@@ -39,6 +40,9 @@ struct SequenceLesson {
   std::vector<SequenceTarget> targets;  ///< at least one; ordered by row, then position
   bool negatives = false;
   std::optional<SequenceContrast> contrast;
+  /// Of several processes that share out a batch: the rows of this one, whose part of the mean the kernels then compute, with the same dropout.
+  /// None: all. Never beside a contrast, which couples all rows.
+  std::optional<tensor::Share> own;
 };
 
 }  // namespace llama4rec::recommenders

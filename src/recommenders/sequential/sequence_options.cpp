@@ -7,7 +7,7 @@ void SequenceOptions::declare(config::OptionVisitor& visit) {
   visit.option("sequence.heads", heads, config::between(1, 64), "Heads of attention; they divide train.embedding.");
   visit.option("sequence.expansion", expansion, config::between(1, 16),
                "Inner size of the feed-forward layers, in multiples of train.embedding (SASRec's paper has 1).");
-  visit.option("sequence.length", length, config::between(1, 4096), "Most items that a sequence model sees at once.");
+  visit.option("sequence.length", length, config::between(2, 4096), "Most items that a sequence model sees at once.");
   visit.option("sequence.dropout", dropout, config::between(0, 0.95),
                "Share of the values that dropout sets to zero in training.");
   visit.option("sequence.batch_size", batch_size, config::between(1, 1'000'000),

@@ -7,6 +7,10 @@
 #include "config/options.h"
 #include "recommenders/train_options.h"
 
+namespace llama4rec::tensor {
+class World;
+}
+
 namespace llama4rec::recommenders {
 
 /// The encoder and how histories become training sequences.
@@ -27,6 +31,7 @@ struct SequenceSettings {
   SequenceOptions sequence;
   std::string device = "cpu";
   std::uint64_t seed = 1;
+  const tensor::World* world = nullptr;  ///< the processes that train together; null: this one alone
 };
 
 }  // namespace llama4rec::recommenders

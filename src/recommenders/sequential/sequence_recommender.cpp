@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "recommenders/direct/adam.h"
 #include "recommenders/epoch_loop.h"
+#include "tensor/parallel/world.h"
 #include "tensor/runtime.h"
 
 namespace llama4rec::recommenders {
@@ -49,7 +50,8 @@ void SequenceRecommender::take(std::unique_ptr<SequenceEncoder> encoder) {
   encoder_ = std::move(encoder);
 }
 
-double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::int64_t epoch, Adam& adam) {
+double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::int64_t epoch,
+                                        const tensor::World& world, Adam& adam) {
   double total = 0;
   std::uint64_t number = 0;
   for (const auto& places : plan_sequence_batches(windows, settings_.sequence.batch_size, settings_.seed, epoch)) {
@@ -57,34 +59,44 @@ double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::
     for (const auto place : places) batch.push_back(windows[place]);
     const auto step_seed =
         derived_seed(settings_.seed, "recommenders.sequence_step", {static_cast<std::uint64_t>(epoch), number++});
-    const double value = kernels_->loss_and_gradient(*encoder_, lesson(encoder_->shape(), batch, step_seed));
+    auto taught = lesson(encoder_->shape(), batch, step_seed);
+    if (world.size() > 1) {
+      if (taught.contrast) throw InternalError("a contrast couples all rows of a batch: processes cannot share it");
+      taught.own = world.own_share(batch.size());
+    }
+    const double value = kernels_->loss_and_gradient(*encoder_, taught);
+    world.sum(encoder_->gradient());
     update(*encoder_, adam);
     total += value * static_cast<double>(batch.size());
   }
-  return total / static_cast<double>(windows.size());
+  return world.sum(total) / static_cast<double>(windows.size());
 }
 
 FitSummary SequenceRecommender::fit(const TopKTrainingData& data, const FitHooks& hooks) {
   const auto device = tensor::parse_device(settings_.device);
-  if (hooks.start == FitStart::kContinued) {
+  const bool continued = hooks.start == FitStart::kContinued;
+  if (continued) {
     if (encoder_ == nullptr) throw UsageError(fmt::format("{}: there is no trained model to continue", name()));
     if (encoder_->shape().items != data.items) {
       throw DataError(fmt::format("{}: the model to continue has {} items, expected {}", name(),
                                   encoder_->shape().items, data.items));
     }
-  } else {
-    take(std::make_unique<SequenceEncoder>(shape(data.items), settings_.seed, device));
   }
-  begin_fit(data);
-  const auto windows = training_windows(data.histories, settings_.sequence.length, settings_.sequence.windows);
+  // A model that is continued has the length that it was made with, whatever the option says now.
+  const auto length = continued ? encoder_->shape().length : settings_.sequence.length;
+  const auto windows = training_windows(data.histories, length, settings_.sequence.windows);
   if (windows.empty()) {
     throw DataError(fmt::format("{}: no user has two interactions; there is no sequence to learn from", name()));
   }
+  begin_fit(data);  // refused data leave the model as it was
+  if (!continued) take(std::make_unique<SequenceEncoder>(shape(data.items), settings_.seed, device));
   auto& weights = encoder_->weights();
   Adam adam(static_cast<std::size_t>(weights.numel()), settings_.train.learning_rate);
   Tensor best;
+  const tensor::World alone;
+  const tensor::World& world = settings_.world == nullptr ? alone : *settings_.world;
   const EpochSteps steps{
-      .train = [&](std::int64_t epoch) { return train_epoch(windows, epoch, adam); },
+      .train = [&](std::int64_t epoch) { return train_epoch(windows, epoch, world, adam); },
       .publish = {},
       .keep = [&] { best = weights.clone(); },
       .restore = [&] { weights.copy_(best); },
@@ -108,7 +120,8 @@ FitSummary SequenceRecommender::fit(const TopKTrainingData& data, const FitHooks
             adam.restore(count, vector("adam.first"), vector("adam.second"));
             weights.copy_(values("weights"));
             if (state.contains("best")) best = values("best").clone().to(device);
-          }};
+          },
+      .world = &world};
   return run_epochs(name(),
                     {.epochs = settings_.train.epochs,
                      .patience = settings_.train.patience,

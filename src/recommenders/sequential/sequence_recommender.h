@@ -42,7 +42,8 @@ class SequenceRecommender : public TopKBase {
  private:
   [[nodiscard]] EncoderShape shape(std::int64_t items) const;
   [[nodiscard]] Sequence known_part(const std::vector<ItemIndex>& history) const;
-  double train_epoch(std::span<const Sequence> windows, std::int64_t epoch, class Adam& adam);
+  double train_epoch(std::span<const Sequence> windows, std::int64_t epoch, const tensor::World& world,
+                     class Adam& adam);
   void take(std::unique_ptr<SequenceEncoder> encoder);
 
   SequenceSettings settings_;

@@ -1,14 +1,6 @@
 // Gradients of a step: the same whichever way they are computed, in one process and in several.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cmath>
-#include <exception>
-#include <functional>
-#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,13 +14,16 @@
 #include "llm/gradient_step.h"
 #include "llm/lora/adapters.h"
 #include "llm/parallel/parameter_units.h"
-#include "llm/parallel/world.h"
 #include "llm/trainer.h"
+#include "support/ranks.h"
+#include "tensor/parallel/world.h"
 #include "unit/llm/support.h"
 
 namespace llama4rec::llm {
 namespace {
 
+using llama4rec::testing::as_ranks;
+using tensor::World;
 using ::testing::HasSubstr;
 using testing::small_tokenizer;
 using testing::TemporaryFolder;
@@ -166,75 +161,6 @@ TEST(GradientStep, RecomputationKeepsTheMasksOfDropout) {
   }
 }
 
-/// A port that is free now.
-std::uint16_t free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  ::close(listener);
-  return ntohs(address.sin_port);
-}
-
-/// Runs `work` as each of `size` ranks, in threads that know nothing of each other; rethrows what the first one threw.
-void as_ranks(int size, const std::function<void(const World&)>& work) {
-  const auto port = free_port();
-  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(size));
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      try {
-        const World world({.rank = rank, .size = size, .port = port}, torch::kCPU, 60);
-        work(world);
-      } catch (...) {
-        errors[static_cast<std::size_t>(rank)] = std::current_exception();
-      }
-    });
-  }
-  for (auto& thread : threads) thread.join();
-  for (const auto& error : errors) {
-    if (error) std::rethrow_exception(error);
-  }
-}
-
-TEST(World, SumsAndGathersOverItsProcesses) {
-  as_ranks(3, [](const World& world) {
-    const auto rank = static_cast<double>(world.rank());
-    EXPECT_DOUBLE_EQ(world.sum(rank + 1), 6);
-    auto values = torch::full({4}, rank + 1);
-    world.sum(values);
-    EXPECT_TRUE(torch::equal(values, torch::full({4}, 6.0)));
-    auto full = torch::arange(6, torch::kFloat32) * (rank + 1);
-    auto own = torch::empty({2});
-    world.sum_own_part(full, own);
-    EXPECT_TRUE(torch::equal(own, (torch::arange(2, torch::kFloat32) + 2 * rank) * 6));
-    auto all = torch::zeros({6});
-    all.narrow(0, 2 * world.rank(), 2).fill_(rank);
-    world.gather(all.narrow(0, 2 * world.rank(), 2), all);
-    EXPECT_TRUE(torch::equal(all, torch::tensor({0, 0, 1, 1, 2, 2}, torch::kFloat32)));
-  });
-}
-
-TEST(World, SaysThatAnotherProcessIsGone) {
-  try {
-    as_ranks(2, [](const World& world) {
-      world.meet();
-      if (world.rank() == 1) return;  // its connections close behind it
-      for (int i = 0; i < 100; ++i) world.meet();
-    });
-    FAIL();
-  } catch (const RemoteError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("rank 0 of 2"));
-    EXPECT_THAT(error.what(), HasSubstr("another process has stopped"));
-    EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("\n")));
-  }
-}
-
 std::vector<TrainingText> histories(std::int64_t epoch) {
   std::vector<TrainingText> texts;
   for (std::size_t user = 0; user < 11; ++user) {
@@ -369,56 +295,6 @@ TEST(Distributed, ReleasesTheWeightsOfOtherBlocksAtStage3) {
     }
     EXPECT_NEAR(static_cast<double>(own), static_cast<double>(all) / 2, 0.1 * static_cast<double>(all));
   });
-}
-
-TEST(Placement, ReadsWhatTheStartersOfProcessesSet) {
-  const auto from = [](const std::map<std::string, std::string>& variables) {
-    return placement_from([variables](const char* name) -> std::optional<std::string> {
-      const auto found = variables.find(name);
-      if (found == variables.end()) return std::nullopt;
-      return found->second;
-    });
-  };
-  EXPECT_EQ(from({}), std::nullopt);
-  EXPECT_EQ(from({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}}), std::nullopt) << "a shell inside an allocation";
-  EXPECT_EQ(from({{"RANK", "0"}, {"WORLD_SIZE", "1"}}), std::nullopt);
-  const auto torchrun = from(
-      {{"RANK", "5"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "node0"}, {"MASTER_PORT", "29400"}});
-  ASSERT_TRUE(torchrun);
-  EXPECT_EQ(torchrun->rank, 5);
-  EXPECT_EQ(torchrun->size, 8);
-  EXPECT_EQ(torchrun->local_rank, 1);
-  EXPECT_EQ(torchrun->address, "node0");
-  EXPECT_EQ(torchrun->port, 29400);
-  const auto slurm = from({{"SLURM_PROCID", "2"},
-                           {"SLURM_NTASKS", "4"},
-                           {"SLURM_LOCALID", "0"},
-                           {"MASTER_ADDR", "a"},
-                           {"MASTER_PORT", "1"}});
-  ASSERT_TRUE(slurm);
-  EXPECT_EQ(slurm->rank, 2);
-  EXPECT_EQ(slurm->local_rank, 0);
-  const auto mpirun = from({{"OMPI_COMM_WORLD_RANK", "1"},
-                            {"OMPI_COMM_WORLD_SIZE", "2"},
-                            {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
-                            {"MASTER_ADDR", "a"},
-                            {"MASTER_PORT", "1"}});
-  ASSERT_TRUE(mpirun);
-  EXPECT_EQ(mpirun->rank, 1);
-  for (const auto& [variables, said] : std::vector<std::pair<std::map<std::string, std::string>, std::string>>{
-           {{{"RANK", "0"}}, "WORLD_SIZE is missing"},
-           {{{"RANK", "2"}, {"WORLD_SIZE", "2"}}, "RANK is '2', expected a number from 0 to 1"},
-           {{{"RANK", "x"}, {"WORLD_SIZE", "2"}}, "RANK is 'x'"},
-           {{{"RANK", "0"}, {"WORLD_SIZE", "2"}}, "MASTER_ADDR is missing"},
-           {{{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}}, "MASTER_PORT is missing"},
-           {{{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "70000"}}, "MASTER_PORT"}}) {
-    try {
-      (void)from(variables);
-      ADD_FAILURE() << said;
-    } catch (const UsageError& error) {
-      EXPECT_THAT(error.what(), HasSubstr(said));
-    }
-  }
 }
 
 }  // namespace

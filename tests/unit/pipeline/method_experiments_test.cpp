@@ -7,6 +7,7 @@
 #include <llama4rec/error.h>
 
 #include "recommenders/registry.h"
+#include "unit/pipeline/tiny_setup.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -26,6 +27,16 @@ TEST(MethodExperiments, EveryTableOfThePaperThatNeedsRunsHasItsBackbones) {
     EXPECT_FALSE(it.models.empty());
     EXPECT_FALSE(it.variants.empty());
     for (const auto& model : it.models) EXPECT_NO_THROW((void)recommenders::info(model)) << it.name;
+  }
+}
+
+TEST(MethodExperiments, EveryVariantSetsOptionsThatThereAre) {
+  for (const auto& experiment : method_experiments()) {
+    for (const auto& variant : experiment.variants) {
+      EXPECT_NO_THROW((void)testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5}, {1, 5}, {2, 5}}}, 3),
+                                                variant.assignments))
+          << experiment.name << " " << variant.label;
+    }
   }
 }
 

@@ -43,6 +43,26 @@ TEST_F(RankingCases, ABackboneThatSawTheTestItemIsRefused) {
   EXPECT_THROW(phase_cases(*setup_, guard(fold()), Phase::kTest, {.backbone = &backbone}), data::LeakError);
 }
 
+TEST_F(RankingCases, AugmentationOutOfFoldKnowsOnlyWhatItIsGiven) {
+  make();
+  const auto cut = fold();
+  const GivenRecommender backbone = by_number(cut.before);
+  InteractionSet within = cut.before;
+  const PhaseCases both = phase_cases(*setup_, guard(cut), Phase::kAugmentation,
+                                      {.backbone = &backbone, .task = data::Task::kSequential, .within = &within});
+  ASSERT_EQ(both.ranking.size(), 2U);
+  EXPECT_THAT(both.ranking[0].history, ElementsAre(4, 5));
+  EXPECT_THAT(both.ranking[0].similar_history, ElementsAre(9, 8));
+  // Who has nothing left is not asked about, and nobody's similar user.
+  within.erase(7);
+  within.erase(8);
+  const PhaseCases one =
+      phase_cases(*setup_, guard(cut), Phase::kAugmentation, {.backbone = &backbone, .within = &within});
+  ASSERT_EQ(one.ranking.size(), 1U);
+  EXPECT_EQ(one.ranking[0].user, 0);
+  EXPECT_TRUE(one.ranking[0].similar_history.empty());
+}
+
 TEST_F(RankingCases, WhatAnExplicitSplitLeavesOutIsNowhere) {
   std::vector<Part> parts(12, Part::kTrain);
   parts[0] = Part::kUnused;  // user 0, item 4

@@ -150,6 +150,24 @@ TEST_F(Rows, ATargetThatTrainingNeverSawIsAMissOrLeftOut) {
   EXPECT_DOUBLE_EQ(row(warm, "base").validation, 1);
 }
 
+TEST_F(Rows, EachRoundHasItsOwnAndTheLastOneIsTheMethods) {
+  EXPECT_THROW(row(make_rows(*setup_, {outcome(1, {2, 2, 2, 2}, {2, 2, 2, 2})}), "round 1"), InternalError);
+  auto given = outcome(1, {2, 2, 2, 2}, {0, 1, 2, 2});
+  given.earlier_rounds.push_back(outcome(1, {1, 1, 1, 1}, {1, 1, 1, -1}).refit);
+  const RunRows rows = make_rows(*setup_, {given});
+  // The methods are chosen round by round: "listwise" puts the second candidate first.
+  EXPECT_EQ(row(rows, "round 1").method, "listwise");
+  EXPECT_DOUBLE_EQ(row(rows, "round 1").validation, 1);
+  EXPECT_THAT(row(rows, "round 1").test.at("N@3"), ElementsAre(1, 1, 1, 0));
+  EXPECT_EQ(row(rows, "round 1").title, "Round 1 (N@3 on validation: 1.0000)");
+  EXPECT_EQ(row(rows, "round 2").method, "first");
+  EXPECT_EQ(row(rows, "round 2").test, row(rows, "llama4rec").test);
+  EXPECT_DOUBLE_EQ(row(rows, "round 2").validation, row(rows, "llama4rec").validation);
+  // Warm users are picked in every round.
+  setup_->evaluation.users = "warm";
+  EXPECT_THAT(row(make_rows(*setup_, {given}), "round 1").test.at("N@3"), ElementsAre(1, 1, 1));
+}
+
 TEST_F(Rows, NeedASeed) { EXPECT_THROW(make_rows(*setup_, {}), InternalError); }
 
 }  // namespace

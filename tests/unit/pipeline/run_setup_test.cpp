@@ -46,6 +46,57 @@ TEST(RunSetup, AnInstructionsBackboneHasToBeOfItsTask) {
   EXPECT_EQ(usage_error({"instructions.sequential_backbone="}), "no error");
 }
 
+TEST(RunSetup, ASamplingWithNothingToDecideIsRefusedBeforeAnythingIsMade) {
+  for (const std::string sampling : {"importance", "clusters"}) {
+    EXPECT_THAT(usage_error({"instructions.sampling=" + sampling}),
+                ::testing::AllOf(::testing::HasSubstr("instructions.sampling: " + sampling),
+                                 ::testing::HasSubstr("instructions.most")));
+    EXPECT_EQ(usage_error({"instructions.sampling=" + sampling, "instructions.most=10"}), "no error");
+  }
+  EXPECT_EQ(usage_error({"instructions.most=10"}), "no error");
+  EXPECT_THAT(usage_error({"instructions.sampling=popular"}), ::testing::HasSubstr("uniform, importance, clusters"));
+}
+
+/// A folder with templates of a user, whose rankings begin with `heading`.
+std::string templates_in(const std::string& name, const std::string& heading) {
+  const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / name;
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "ranking.txt") << heading << "{{history}}[[ of {{candidates}}]]";
+  std::ofstream(folder / "rating.txt") << "ratings: {{ratings}}{{target}}: ";
+  return folder.string();
+}
+
+TEST(RunSetup, WhatDependsOnTheWordingDependsOnWhatTheTemplatesSay) {
+  const std::string folder = templates_in("run_setup_templates", "gern: ");
+  const auto lines = [](const std::string& of, const std::vector<std::string>& prefixes,
+                        const std::vector<std::string>& without = {}) {
+    std::vector<std::string> assignments;
+    if (!of.empty()) assignments.push_back("prompts.templates=" + of);
+    return full_setup(assignments)->dependencies(prefixes, without);
+  };
+  const auto before = lines(folder, {"prompts."});
+  const auto of_pretraining = lines(folder, {"pretraining.", "prompts.style"});
+  const auto of_recommenders = lines(folder, {"train."});
+  EXPECT_NE(before, lines("", {"prompts."})) << "not the style's";
+  EXPECT_EQ(before, lines(templates_in("run_setup_moved", "gern: "), {"prompts."})) << "wherever they lie";
+  (void)templates_in("run_setup_templates", "ungern: ");
+  EXPECT_NE(before, lines(folder, {"prompts."}));
+  EXPECT_NE(of_pretraining, lines(folder, {"pretraining.", "prompts.style"}));
+  EXPECT_EQ(of_recommenders, lines(folder, {"train."}));
+  EXPECT_EQ(of_recommenders, lines("", {"train."}));
+  for (const auto& line : lines("", {"prompts."})) {
+    EXPECT_EQ(line.find("templates"), std::string::npos) << "keys of runs without files are as they were: " << line;
+  }
+}
+
+TEST(RunSetup, TemplatesOfAUserAreUsedAndRefusedAtOnce) {
+  const std::string folder = templates_in("run_setup_templates", "gern: ");
+  const auto setup = full_setup({"prompts.templates=" + folder});
+  EXPECT_EQ(setup->templates.ranking({.history = {0}}).joined(), "gern: Title 0; ");
+  std::filesystem::remove(std::filesystem::path(folder) / "rating.txt");
+  EXPECT_THROW(full_setup({"prompts.templates=" + folder}), DataError);
+}
+
 TEST(RunSetup, ProfilesStandBelowTheRunAndTrainingOptionsAreTheBackbonesAlone) {
   const std::filesystem::path folder = std::filesystem::path(::testing::TempDir()) / "run_setup_profiles";
   std::filesystem::create_directories(folder / "tiny");

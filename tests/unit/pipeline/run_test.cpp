@@ -31,6 +31,10 @@ TEST(RunMethod, RefusesAtOnceWhatItsTableCouldNotHold) {
   EXPECT_THAT(
       refused({"evaluation.cutoffs=3,10"}),
       ThrowsMessage<UsageError>(AllOf(HasSubstr("aggregation.metric is N@5"), HasSubstr("evaluation.cutoffs"))));
+  EXPECT_THAT(refused({"run.rounds=2", "run.backbone=deepfm"}),
+              ThrowsMessage<UsageError>(AllOf(HasSubstr("run.rounds is 2"), HasSubstr("deepfm"))));
+  EXPECT_THAT(refused({"run.rounds=2", "instructions.direct_backbone=", "instructions.sequential_backbone="}),
+              ThrowsMessage<UsageError>(HasSubstr("instructions.direct_backbone or instructions.sequential_backbone")));
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(::testing::TempDir()) / "refused-run"));
 }
 

@@ -10,6 +10,8 @@
 
 #include "aggregation/aggregation_options.h"
 #include "augmentation/attribute_options.h"
+#include "augmentation/preference_pairs.h"
+#include "augmentation/sequence_insertions.h"
 #include "llm/embedded_llm.h"
 #include "pipeline/run_setup.h"
 #include "recommenders/registry.h"
@@ -23,6 +25,8 @@ inline std::unique_ptr<RunSetup> tiny_setup(Dataset dataset, const std::vector<s
   auto table = std::make_shared<config::OptionTable>();
   table->add<RunOptions>();
   table->add<augmentation::AttributeOptions>();
+  table->add<augmentation::PairOptions>();
+  table->add<augmentation::InsertionOptions>();
   table->add<evaluation::EvaluationOptions>();
   table->add<prompts::PromptOptions>();
   table->add<prompts::InstructionOptions>();

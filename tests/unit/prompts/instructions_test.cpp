@@ -78,29 +78,5 @@ TEST_F(InstructionTest, RepeatedInstructionsAreDropped) {
   EXPECT_EQ(instructions.size(), 1U);
 }
 
-TEST(DrawInstructions, KeepsSoManyInTheirOrderAndAllUsersAlike) {
-  std::vector<Instruction> all;
-  for (UserIndex user = 0; user < 1000; ++user) all.push_back({.kind = InstructionKind::kRating, .user = user});
-  std::vector<Instruction> kept = all;
-  draw_instructions(kept, 300, 5);
-  ASSERT_EQ(kept.size(), 300U);
-  double sum = 0;
-  for (std::size_t n = 0; n < kept.size(); ++n) {
-    if (n > 0) {
-      EXPECT_GT(kept[n].user, kept[n - 1].user);
-    }
-    sum += kept[n].user;
-  }
-  EXPECT_NEAR(sum / 300, 499.5, 5 * 14);  // standard error 288.7 * sqrt(.7 / 300)
-  std::vector<Instruction> again = all;
-  draw_instructions(again, 300, 5);
-  EXPECT_EQ(again.front().user, kept.front().user);
-  EXPECT_EQ(again.back().user, kept.back().user);
-  draw_instructions(all, 0, 5);
-  EXPECT_EQ(all.size(), 1000U);
-  draw_instructions(all, 2000, 5);
-  EXPECT_EQ(all.size(), 1000U);
-}
-
 }  // namespace
 }  // namespace llama4rec::prompts

@@ -151,8 +151,37 @@ TEST_P(SequenceModelTest, TakesUsersOfOneInteractionAndRefusesDataWithoutAnySequ
   }
 }
 
-TEST_P(SequenceModelTest, StopsWithOneLineWhenItDiverges) {
-  const auto learner = model(1, {"train.learning_rate=10", "train.epochs=400"});
+TEST_P(SequenceModelTest, ContinuesWithTheLengthThatItWasMadeWith) {
+  const auto data = circle(20, 15, 30);
+  const TemporaryFolder folder;
+  const auto trained = model(1, {"sequence.length=6", "train.epochs=2"});
+  trained->fit(data, {});
+  trained->save(folder / "model");
+  const auto go_on = [&](const std::string& length) {
+    const auto next = model(1, {"sequence.length=" + length, "train.epochs=3"});
+    next->load(folder / "model");
+    next->fit(data, {.start = FitStart::kContinued});
+    return scores(*next);
+  };
+  EXPECT_TRUE(torch::equal(go_on("6"), go_on("20")));
+  EXPECT_TRUE(torch::equal(go_on("6"), go_on("2000")));
+}
+
+TEST_P(SequenceModelTest, StaysAsItWasWhenDataAreRefused) {
+  const auto learner = model();
+  learner->fit(circle(20, 15, 8), {});
+  const auto before = scores(*learner);
+  auto without_sequence = circle(20, 9, 8);
+  for (auto& history : without_sequence.histories) history.resize(1);
+  EXPECT_THROW(learner->fit(without_sequence, {}), DataError);
+  auto outside = circle(20, 9, 8);
+  outside.histories.front().push_back(9);
+  EXPECT_THROW(learner->fit(outside, {}), DataError);
+  EXPECT_TRUE(torch::equal(scores(*learner), before));
+}
+
+TEST_P(SequenceModelTest, StopsWithOneLineWhenItsScoreIsNotANumber) {
+  const auto learner = model();
   const auto data = circle(20, 15, 8);
   const FitHooks hooks{.validation_score = [] { return std::numeric_limits<double>::quiet_NaN(); }, .on_epoch = {}};
   try {

@@ -1,6 +1,7 @@
 // Requests of the OpenAI API: every wrong type and number is refused with the parameter's name.
 #include "service/api_request.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -91,6 +92,10 @@ TEST(ApiRequest, RefusesEveryWrongTypeAndNumber) {
       {"tools", {"[{}]"}},
       {"logit_bias", {R"({"5": 1})"}},
       {"guided_choice", {"[]", "3", "[3]", "[\"\"]", "[\"a\", \"a\"]", "{}"}},
+      {"structured_outputs",
+       {"3", "{}", "[]", "\"a\"", R"({"choice": null, "json": null})", R"({"grammar": "root ::= \"a\""})",
+        R"({"regex": "a"})", R"({"json_object": true})", R"({"choices": ["a"]})", R"({"": 1})",
+        R"({"choice": ["a"], "json": {"enum": ["a"]}})", R"({"choice": ["a"], "regex": "a"})"}},
       {"response_format",
        {"3", "{}", R"({"type": 3})", R"({"type": "json_object"})", R"({"type": "json_schema"})",
         R"({"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}})",
@@ -138,6 +143,56 @@ TEST(ApiRequest, NullIsTheDefault) {
       refusal(chat(R"({"max_tokens": null, "stop": null, "tools": null, "response_format": null, "guided_choice": null,
                              "stream": null, "temperature": null})")),
       "accepted");
+}
+
+TEST(ApiRequest, StructuredOutputsAreGuidedChoiceAndGuidedJson) {
+  const auto choice = read_request(
+      chat(
+          R"({"structured_outputs": {"choice": ["a", "b"], "json": null, "regex": null}, "logprobs": true, "top_logprobs": 5})"),
+      true, kLimits);
+  EXPECT_EQ(choice.completion.grammar.kind, AnswerKind::kChoice);
+  EXPECT_THAT(choice.completion.grammar.options, ElementsAre("a", "b"));
+  EXPECT_EQ(choice.form, AnswerForm::kPlain);
+  EXPECT_EQ(choice.alternatives, 5);
+
+  const char* schema =
+      R"({"properties": {"order": {"items": {"enum": ["a", "b", "c"]}, "minItems": 2, "maxItems": 2}}})";
+  const auto order =
+      read_request(chat(fmt::format(R"({{"structured_outputs": {{"json": {}}}}})", schema).c_str()), true, kLimits);
+  const auto guided = read_request(chat(fmt::format(R"({{"guided_json": {}}})", schema).c_str()), true, kLimits);
+  for (const auto* request : {&order, &guided}) {
+    EXPECT_EQ(request->completion.grammar.kind, AnswerKind::kPermutation);
+    EXPECT_EQ(request->completion.grammar.generate_first, 2);
+    EXPECT_EQ(render_answer(*request, {.text = "", .order = {2, 0, 1}}), R"({"order":["c","a"]})");
+  }
+  const auto plain = read_request(
+      json::parse(R"({"model": "m", "prompt": "x", "structured_outputs": {"choice": ["a"]}})"), false, kLimits);
+  EXPECT_TRUE(plain.bound());
+}
+
+TEST(ApiRequest, WhatIsWrongWithStructuredOutputsIsTold) {
+  const auto message = [](const char* form) -> std::string {
+    try {
+      (void)read_request(chat(fmt::format(R"({{"structured_outputs": {}}})", form).c_str()), true, kLimits);
+    } catch (const ApiError& error) {
+      EXPECT_EQ(error.status(), 400);
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(message("{}"), "structured_outputs: expected one of choice and json");
+  EXPECT_EQ(message(R"({"choice": ["a"], "json": {"enum": ["a"]}})"),
+            "structured_outputs: expected one of choice and json");
+  EXPECT_EQ(message(R"({"grammar": "root"})"),
+            "structured_outputs: \"grammar\" cannot be served, expected choice or json");
+  EXPECT_EQ(message(R"({"choice": []})"), "structured_outputs.choice: expected a list of 1 to 1000 texts");
+  EXPECT_EQ(message(R"({"choice": ["a", ""]})"), "structured_outputs.choice: expected texts of 1 to 4096 bytes");
+  EXPECT_EQ(message(R"({"json": {}})"),
+            "structured_outputs.json: expected a schema of an enumeration of texts, or of an array of them");
+  EXPECT_EQ(refusal(chat(R"({"structured_outputs": {"choice": [3]}})")), "400 structured_outputs.choice");
+  EXPECT_EQ(refusal(chat(R"({"structured_outputs": {"json": {"enum": []}}})")), "400 structured_outputs.json");
+  EXPECT_EQ(refusal(chat(R"({"structured_outputs": {"choice": ["a"]}, "guided_choice": ["a"]})")), "400 guided_choice");
+  EXPECT_EQ(refusal(chat(R"({"structured_outputs": null})")), "accepted");
 }
 
 TEST(ApiRequest, BindsAnswers) {

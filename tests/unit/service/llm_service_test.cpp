@@ -36,6 +36,18 @@ TEST(LlmService, AnswersAChoiceWithItsLogProbabilities) {
   EXPECT_EQ(document["usage"]["total_tokens"], 5);
 }
 
+TEST(LlmService, AnswersStructuredOutputsAndRefusesTheirOtherMembers) {
+  const Fixture it;
+  const auto chosen = it.post(Fixture::chat("hi", R"(, "structured_outputs": {"choice": ["a", "b"]})"));
+  ASSERT_EQ(chosen->status, 200);
+  EXPECT_EQ(document_of(chosen)["choices"][0]["message"]["content"], "b");
+  const auto schema = it.post(Fixture::chat("hi", R"(, "structured_outputs": {"json": {"enum": ["a", "b"]}})"));
+  EXPECT_EQ(document_of(schema)["choices"][0]["message"]["content"], "\"b\"");
+  const auto refused = it.post(Fixture::chat("hi", R"(, "structured_outputs": {"grammar": "root ::= \"a\""})"));
+  EXPECT_EQ(refused->status, 400);
+  EXPECT_EQ(document_of(refused)["error"]["param"], "structured_outputs");
+}
+
 TEST(LlmService, GivesFreeTextWithLogProbabilitiesPerToken) {
   const Fixture it;
   const auto result = it.post(R"({"model": "m", "prompt": "hi", "max_tokens": 4, "logprobs": 0})", "/v1/completions");

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace llama4rec::llm {
+namespace llama4rec::tensor {
 
 struct Placement {
   int rank = 0;                       ///< from 0
@@ -27,4 +27,4 @@ std::optional<Placement> placement_from(const EnvironmentLookup& lookup);
 /// Of this process.
 std::optional<Placement> placement_from_environment();
 
-}  // namespace llama4rec::llm
+}  // namespace llama4rec::tensor

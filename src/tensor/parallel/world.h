@@ -1,14 +1,16 @@
 // Several processes that train one model: sums and gatherings over all of them (libtorch's c10d).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
-#include "llm/parallel/placement.h"
+#include "tensor/parallel/placement.h"
+#include "tensor/parallel/share.h"
 #include "tensor/torch.h"
 
-namespace llama4rec::llm {
+namespace llama4rec::tensor {
 
 /// All processes call the same functions in the same order. A process that stops, or does not answer in time, ends every call of the others
 /// with a RemoteError. Alone (the default) every call returns at once.
@@ -28,6 +30,11 @@ class World {
   /// The process that speaks and writes for all.
   [[nodiscard]] bool leads() const { return placement_.rank == 0; }
 
+  /// What this process does of `things` that stand in the same order in all.
+  [[nodiscard]] Share own_share(std::size_t things) const {
+    return share_of(things, static_cast<std::size_t>(placement_.rank), static_cast<std::size_t>(placement_.size));
+  }
+
   /// Sum over all processes, in place; on any device.
   void sum(torch::Tensor values) const;
   [[nodiscard]] double sum(double value) const;
@@ -38,6 +45,8 @@ class World {
   void gather(const torch::Tensor& own, torch::Tensor full) const;
   /// Everybody's values side by side, on any device: [count] -> [size * count].
   [[nodiscard]] torch::Tensor gathered(const torch::Tensor& values) const;
+  /// DataError in every process where one has other `facts` than the leading one: `what` says what they are. Before the first step.
+  void agree(const std::string& facts, const std::string& what) const;
   /// Waits until all are here.
   void meet() const;
 
@@ -50,4 +59,4 @@ class World {
   std::unique_ptr<Group> group_;
 };
 
-}  // namespace llama4rec::llm
+}  // namespace llama4rec::tensor

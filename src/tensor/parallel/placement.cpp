@@ -1,4 +1,4 @@
-#include "llm/parallel/placement.h"
+#include "tensor/parallel/placement.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-namespace llama4rec::llm {
+namespace llama4rec::tensor {
 namespace {
 
 /// The variables of one way of starting processes.
@@ -71,4 +71,4 @@ std::optional<Placement> placement_from_environment() {
   });
 }
 
-}  // namespace llama4rec::llm
+}  // namespace llama4rec::tensor

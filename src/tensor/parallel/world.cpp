@@ -1,4 +1,4 @@
-#include "llm/parallel/world.h"
+#include "tensor/parallel/world.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -13,7 +13,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
-namespace llama4rec::llm {
+#include "core/digest.h"
+
+namespace llama4rec::tensor {
 namespace {
 
 using torch::Tensor;
@@ -92,7 +94,7 @@ void World::run(const char* what, const Call& call) const {
   } catch (const std::exception& problem) {
     throw RemoteError(
         fmt::format("rank {} of {}: {} failed, because another process has stopped or cannot be reached ({}); "
-                    "start all of them again and training goes on from its last state",
+                    "start all of them again; training goes on from the last state that was kept",
                     placement_.rank, placement_.size, what, first_line(problem)));
   }
 }
@@ -153,6 +155,20 @@ void World::gather(const Tensor& own, Tensor full) const {
   });
 }
 
+void World::agree(const std::string& facts, const std::string& what) const {
+  if (!group_) return;
+  constexpr std::size_t kDigits = 15;  // of base 16: 60 bits
+  const auto own = static_cast<std::int64_t>(std::stoull(sha256(facts).substr(0, kDigits), nullptr, 16));
+  const auto all = gathered(torch::full({1}, own, torch::kInt64));
+  for (std::int64_t rank = 1; rank < placement_.size; ++rank) {
+    if (all[rank].item<std::int64_t>() == all[0].item<std::int64_t>()) continue;
+    throw DataError(
+        fmt::format("the {} processes do not agree: rank {} has other {} than rank 0; start all with the "
+                    "same command, on files that all of them see",
+                    placement_.size, rank, what));
+  }
+}
+
 void World::meet() const { (void)sum(0.0); }
 
-}  // namespace llama4rec::llm
+}  // namespace llama4rec::tensor
