@@ -78,7 +78,7 @@ ok "and done anew with the same result" python3 -c "$same"
 # More candidates than a prompt shows, merged from several prompts: no language model is made anew.
 "$program" run tiny.yaml --json --all-rows --seed 3 --set prompts.chunk=5 --set prompts.candidates=12 \
   --set prompts.merge=probability >more.json 2>more.log
-ok "more candidates need no other language model" bash -c "! grep -qE '(base|pretrain|tune|augment|refit)[a-z-]*: [0-9]' more.log"
+ok "more candidates need no other language model" bash -c "! grep -qE ' (base|pretrain|tune|augment|refit)[a-z-]*: [0-9]' more.log"
 ok "and lift the ceiling" python3 -c "
 import json
 few, more = (json.load(open(f)) for f in ('b.json', 'more.json'))
@@ -96,7 +96,7 @@ sed -i 's/liked: /enjoyed: /' wording/ranking.txt
 "$program" run tiny.yaml --json --seed 3 --set prompts.templates=wording >worded.json 2>worded.log
 ok "changed templates make the language models anew" bash -c \
   "for stage in pretrain tune-plain tune-augmented augment; do grep -q \"\$stage: [0-9]\" worded.log || exit 1; done"
-ok "and nothing that does not depend on them" bash -c "! grep -qE '(base|out-of-fold|rating-hints)[a-z-]*: [0-9]' worded.log"
+ok "and nothing that does not depend on them" bash -c "! grep -qE ' (base|out-of-fold|rating-(hints|out-of-fold)): [0-9]' worded.log"
 ok "instructions are worded by them" bash -c "grep -l 'enjoyed: ' runs/stages/tune-plain-*/instructions.jsonl | wc -l | grep -qx 1"
 ok "what was trimmed is told of every stage that asks" python3 -c "
 import glob, json

@@ -29,6 +29,31 @@ fails() { # STATUS TEXT COMMAND...
   fi
 }
 
+# together SIZE LOG COMMAND...: starts the command in so many processes that train together, in the background, with torchrun's variables. Their
+# numbers are in `pids`, what they print in LOG.RANK and LOG.RANK.err.
+together() {
+  local size=$1 log=$2 port
+  shift 2
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  pids=()
+  for ((rank = 0; rank < size; ++rank)); do
+    RANK=$rank WORLD_SIZE=$size MASTER_ADDR=127.0.0.1 MASTER_PORT=$port "$@" >"$log.$rank" 2>"$log.$rank.err" &
+    pids+=($!)
+  done
+}
+
+# Waits for them; succeeds where all do.
+finish() {
+  local status=0
+  for pid in "${pids[@]}"; do wait "$pid" || status=$?; done
+  return "$status"
+}
+
+# The process itself, not the shell around it.
+process_of() { # RANK
+  pgrep -P "${pids[$1]}" || echo "${pids[$1]}"
+}
+
 end_of_test() {
   [[ $failures == 0 ]] || { echo "$failures failed"; exit 1; }
   exit 0

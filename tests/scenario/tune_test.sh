@@ -57,22 +57,6 @@ for model in adapters merged; do
 done
 ok "both answer alike" cmp adapters.json merged.json
 
-# together SIZE LOG [OPTION...]: starts the processes in the background; their numbers are in `pids`.
-together() {
-  local size=$1 log=$2 port
-  shift 2
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  pids=()
-  for ((rank = 0; rank < size; ++rank)); do
-    RANK=$rank WORLD_SIZE=$size MASTER_ADDR=127.0.0.1 MASTER_PORT=$port tune "$@" >"$log.$rank" 2>"$log.$rank.err" &
-    pids+=($!)
-  done
-}
-finish() {
-  local status=0
-  for pid in "${pids[@]}"; do wait "$pid" || status=$?; done
-  return "$status"
-}
 same_as_whole() {
   python3 -c "
 import json, sys
@@ -83,19 +67,17 @@ assert all(abs(x - y) < 2e-3 for x, y in zip(a['losses'] + a['validation_losses'
 " "$1" "$2"
 }
 
-together 2 two --out two --validation valid.jsonl --set tuning.epochs=4 --set distributed.zero_stage=2
+together 2 two tune --out two --validation valid.jsonl --set tuning.epochs=4 --set distributed.zero_stage=2
 ok "two processes end well" finish
 ok "two processes learn what one does" same_as_whole two.0 2
 ok "only the leading one speaks" test ! -s two.1 -a ! -s two.1.err
 
 # One of three is killed between two steps; the others say so and stop, and two go on from the state.
-together 3 killed --out killed --validation valid.jsonl --set tuning.epochs=4000 --set tuning.checkpoint_seconds=1 \
+together 3 killed tune --out killed --validation valid.jsonl --set tuning.epochs=4000 --set tuning.checkpoint_seconds=1 \
   --set distributed.zero_stage=3
 for ((i = 0; i < 600; ++i)); do [[ -e killed/training.safetensors ]] && break; sleep 0.1; done
 ok "a state is kept" test -e killed/training.safetensors
-# The process itself, not the shell around it.
-killed=$(pgrep -P "${pids[1]}" || echo "${pids[1]}")
-kill -9 $killed
+kill -9 $(process_of 1)
 started=$SECONDS
 for rank in 0 2; do
   status=0
@@ -106,16 +88,15 @@ done
 ok "within 30 s" test $((SECONDS - started)) -lt 30
 
 # A run that is stopped and goes on with another number of processes ends where an uninterrupted one does.
-together 2 stopped --out stopped --validation valid.jsonl --set tuning.epochs=200 --set tuning.checkpoint_seconds=1 --set distributed.zero_stage=2
+together 2 stopped tune --out stopped --validation valid.jsonl --set tuning.epochs=200 --set tuning.checkpoint_seconds=1 --set distributed.zero_stage=2
 for ((i = 0; i < 600; ++i)); do [[ -e stopped/training.safetensors ]] && break; sleep 0.1; done
-interrupted=$(pgrep -P "${pids[1]}" || echo "${pids[1]}")
-kill -TERM $interrupted
+kill -TERM $(process_of 1)
 for rank in 0 1; do
   status=0
   wait "${pids[$rank]}" || status=$?
   ok "a stop asked of rank 1 ends rank $rank at a resumable point" test "$status" = 130
 done
-together 3 resumed --out stopped --validation valid.jsonl --set tuning.epochs=200 --set distributed.zero_stage=3
+together 3 resumed tune --out stopped --validation valid.jsonl --set tuning.epochs=200 --set distributed.zero_stage=3
 ok "three processes go on from the state of two" finish
 ok "they did not start over" grep -q "training goes on at step" resumed.0.err
 tune --out long --validation valid.jsonl --set tuning.epochs=200 >long.json

@@ -36,8 +36,8 @@ struct BprSettings {
 
 /// With e the initial embeddings and f the propagated ones (f = e without layers), the loss of a batch of B samples is
 ///   1/B * sum of [ w * -ln sigmoid(f_u . (f_i - f_j)) + regularization / 2 * (|e_u|^2 + |e_i|^2 + |e_j|^2) ].
-/// Several processes take a share of each batch's samples, and sum their gradients up: all have the same parameters after each step, and those
-/// of one process up to rounding. Losses that are returned are the whole batch's.
+/// Several processes take a share of each batch's samples each, and the gradients are summed up: all have the same parameters after each step, and
+/// those of one process up to rounding (the same bits in own kernels). Losses that are returned are the whole batch's.
 class BprTrainer {
  public:
   virtual ~BprTrainer() = default;

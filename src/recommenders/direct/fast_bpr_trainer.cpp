@@ -126,13 +126,13 @@ double FastBprTrainer::evaluate(const Batch& batch) {
   const float* values = propagated ? final_.data() : initial_.data();
   const auto own = world_.own_share(batch.samples.size());
   score_samples(batch.samples, own, values);
-  sum_rows(batch.samples, own, batch.groups, values);
-  sum_over_processes(batch.groups);
+  share_slopes(batch.samples.size(), own);
+  sum_rows(batch.samples, batch.groups, values);
   double* const losses = losses_.data();
   double loss = 0;
   for (std::size_t sample = own.first; sample < own.end(); ++sample) loss += losses[sample];
   if (propagated) propagate_columns(gradient_.data(), initial_gradient_.data());
-  // Of this term every process computes the whole.
+  // Every process computes the whole of this term.
   loss += regularize(batch.samples.size(), batch.groups, total_gradient().data()) / world_.size();
   return loss / static_cast<double>(batch.samples.size());
 }
@@ -187,9 +187,18 @@ void FastBprTrainer::score_samples(const BprSamples& batch, tensor::Share own, c
   }
 }
 
-/// Sums the contributions of the own samples, row by row.
-void FastBprTrainer::sum_rows(const BprSamples& batch, tensor::Share own, const RowGroups& groups,
-                              const float* values) {
+/// A sample's gradient is its slope times rows that every process has: the slopes alone are sent (Xie et al., Distributed machine learning via
+/// sufficient factor broadcasting, 2014), and everybody sums the rows in the order of one process.
+void FastBprTrainer::share_slopes(std::size_t batch_size, tensor::Share own) {
+  if (world_.size() == 1) return;
+  float* const slopes = slopes_.data();
+  std::fill(slopes, slopes + own.first, 0.0F);
+  std::fill(slopes + own.end(), slopes + batch_size, 0.0F);
+  world_.sum(torch::from_blob(slopes, {static_cast<std::int64_t>(batch_size)}, torch::kFloat32));
+}
+
+/// Sums the contributions of the samples, row by row.
+void FastBprTrainer::sum_rows(const BprSamples& batch, const RowGroups& groups, const float* values) {
   const auto rows = static_cast<std::int64_t>(groups.rows.size());
   const auto work = static_cast<std::int64_t>(groups.entries.size()) * stride_;
 #pragma omp parallel for schedule(dynamic, 64) if (work >= settings_.parallel_from)
@@ -199,7 +208,6 @@ void FastBprTrainer::sum_rows(const BprSamples& batch, tensor::Share own, const 
     for (auto e = static_cast<std::size_t>(groups.offsets[group]);
          e < static_cast<std::size_t>(groups.offsets[group + 1]); ++e) {
       const std::size_t sample = groups.entries[e].sample();
-      if (!own.holds(sample)) continue;
       const float slope = slopes_[sample];
       const float* user = values + batch.users[sample] * stride_;
       switch (groups.entries[e].role()) {
@@ -215,20 +223,6 @@ void FastBprTrainer::sum_rows(const BprSamples& batch, tensor::Share own, const 
           break;
       }
     }
-  }
-}
-
-/// All processes have drawn the same samples, so that they know, in the same order, which rows a batch touches: these alone are sent.
-void FastBprTrainer::sum_over_processes(const RowGroups& groups) {
-  if (world_.size() == 1) return;
-  const auto count = static_cast<std::size_t>(stride_);
-  exchanged_.resize(groups.rows.size() * count);
-  for (std::size_t n = 0; n < groups.rows.size(); ++n) {
-    std::copy_n(gradient_.data() + groups.rows[n] * stride_, count, exchanged_.data() + n * count);
-  }
-  world_.sum(torch::from_blob(exchanged_.data(), {static_cast<std::int64_t>(exchanged_.size())}, torch::kFloat32));
-  for (std::size_t n = 0; n < groups.rows.size(); ++n) {
-    std::copy_n(exchanged_.data() + n * count, count, gradient_.data() + groups.rows[n] * stride_);
   }
 }
 

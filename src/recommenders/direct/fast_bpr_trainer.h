@@ -50,8 +50,8 @@ class FastBprTrainer : public BprTrainer {
   void group_batches(const BprSamples& samples);
   void propagate_columns(const float* in, float* out);
   void score_samples(const BprSamples& batch, tensor::Share own, const float* values);
-  void sum_rows(const BprSamples& batch, tensor::Share own, const RowGroups& groups, const float* values);
-  void sum_over_processes(const RowGroups& groups);
+  void share_slopes(std::size_t batch_size, tensor::Share own);
+  void sum_rows(const BprSamples& batch, const RowGroups& groups, const float* values);
   void clear_gradient(const RowGroups& groups);
   [[nodiscard]] std::vector<float> unpadded(const std::vector<float>& values) const;
   [[nodiscard]] std::vector<float> with_padding(std::span<const float> values) const;
@@ -69,8 +69,7 @@ class FastBprTrainer : public BprTrainer {
   std::vector<double> losses_;  ///< [batch]
   std::vector<float> slopes_;   ///< [batch]
   std::vector<RowGroups> groups_;
-  std::vector<float> exchanged_;    ///< rows of the gradient that a batch touches; with several processes
-  std::vector<float> own_columns_;  ///< [nodes, columns of a process]; likewise
+  std::vector<float> own_columns_;  ///< [nodes, columns of a process]; of several processes
   std::vector<float> all_columns_;  ///< [processes, nodes, columns of a process]
 };
 

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include <llama4rec/error.h>
-
 #include "recommenders/sequential/fast_encoder.h"
 #include "recommenders/sequential/item_loss.h"
 #include "recommenders/sequential/sequence_kernels.h"
