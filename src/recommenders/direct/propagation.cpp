@@ -47,6 +47,9 @@ void propagate_once(const InteractionGraph& graph, std::int64_t stride, const fl
       for (; column + 4 * kLaneWidth <= stride; column += 4 * kLaneWidth) {
         gather_row<4>(graph, row, stride, x + column, base == nullptr ? base : base + column, scale, out + column);
       }
+      for (; column + 2 * kLaneWidth <= stride; column += 2 * kLaneWidth) {
+        gather_row<2>(graph, row, stride, x + column, base == nullptr ? base : base + column, scale, out + column);
+      }
       for (; column < stride; column += kLaneWidth) {
         gather_row<1>(graph, row, stride, x + column, base == nullptr ? base : base + column, scale, out + column);
       }

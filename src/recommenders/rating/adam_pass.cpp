@@ -9,7 +9,8 @@ namespace {
 constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr float kEpsilon = 1e-8F;
-constexpr std::int64_t kParallelFrom = 1 << 14;  // fewer parameters are done before a second thread has begun
+/// Fewer parameters are done before a second thread has begun. Not used without OpenMP.
+[[maybe_unused]] constexpr std::int64_t kParallelFrom = 1 << 14;
 
 }  // namespace
 
