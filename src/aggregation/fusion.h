@@ -26,9 +26,8 @@ struct LanguageModelView {
   /// By candidate; what kProbability needs: without them, or where they are all equal or not finite, it takes the positions.
   std::span<const double> log_probabilities;
 
-  LanguageModelView(
-      const std::vector<std::int64_t>& candidates)  // NOLINT(google-explicit-constructor): an order is a view
-      : order(candidates) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): an order is a view
+  LanguageModelView(const std::vector<std::int64_t>& candidates) : order(candidates) {}
   LanguageModelView(const std::vector<std::int64_t>& candidates, const std::vector<double>& probabilities)
       : order(candidates), log_probabilities(probabilities) {}
 };
