@@ -15,6 +15,13 @@ std::vector<CandidateOrder> deal_chunks(std::int64_t count, std::int64_t size) {
   return chunks;
 }
 
+prompts::RankingCase chunk_of(const prompts::RankingCase& question, const CandidateOrder& positions) {
+  prompts::RankingCase piece = question;
+  piece.ranked.clear();
+  for (const auto position : positions) piece.ranked.push_back(question.ranked[static_cast<std::size_t>(position)]);
+  return piece;
+}
+
 CandidateOrder merge_by_place(const std::vector<CandidateOrder>& chunks, const std::vector<CandidateOrder>& orders) {
   if (chunks.size() != orders.size()) throw InternalError("chunks and orders of different numbers");
   CandidateOrder merged;

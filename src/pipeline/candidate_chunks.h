@@ -12,6 +12,9 @@ namespace llama4rec::pipeline {
 /// share of the upper and the lower ranks; ascending within a chunk.
 std::vector<CandidateOrder> deal_chunks(std::int64_t count, std::int64_t size);
 
+/// What one prompt asks of `question`: its candidates at `positions` alone.
+prompts::RankingCase chunk_of(const prompts::RankingCase& question, const CandidateOrder& positions);
+
 /// All candidates by their place in their chunk's order; in the same place: the backbone's order. `orders[c]` are positions in `chunks[c]`.
 CandidateOrder merge_by_place(const std::vector<CandidateOrder>& chunks, const std::vector<CandidateOrder>& orders);
 

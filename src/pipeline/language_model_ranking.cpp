@@ -52,9 +52,7 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     chunks.push_back(deal_chunks(static_cast<std::int64_t>(question.ranked.size()), options.chunk));
     for (const CandidateOrder& positions : chunks.back()) {
       if (positions.size() < 2) continue;
-      prompts::RankingCase piece = question;
-      piece.ranked.clear();
-      for (const auto position : positions) piece.ranked.push_back(question.ranked[static_cast<std::size_t>(position)]);
+      const prompts::RankingCase piece = chunk_of(question, positions);
       requests.push_back({.prompt = writer.templates().ranking(writer.ranking(piece, augmented)),
                           .grammar = writer.templates().ranking_grammar(piece.ranked)});
     }

@@ -7,6 +7,7 @@
 #include "core/atomic_file.h"
 #include "data/leak_guard.h"
 #include "pipeline/augmentation_stages.h"
+#include "pipeline/candidate_chunks.h"
 #include "pipeline/control_orders.h"
 #include "pipeline/ranking_cases.h"
 #include "pipeline/round_models.h"
@@ -191,15 +192,20 @@ class SeedStages {
     return result;
   }
 
-  /// A few prompts for the report.
-  static nlohmann::json example_prompts(const PhaseCases& cases, prompts::CaseWriter& writer, bool augmented) {
+  /// A few prompts for the report; of long candidate lists the first chunk's.
+  [[nodiscard]] nlohmann::json example_prompts(const PhaseCases& cases, prompts::CaseWriter& writer,
+                                               bool augmented) const {
     constexpr std::size_t kExamples = 8;
     nlohmann::json result = nlohmann::json::array();
     const std::size_t step = std::max<std::size_t>(1, cases.ranking.size() / kExamples);
     for (std::size_t user = 0; user < cases.ranking.size() && result.size() < kExamples; user += step) {
+      const prompts::RankingCase& question = cases.ranking[user];
+      const auto chunks = deal_chunks(static_cast<std::int64_t>(question.ranked.size()), setup_.prompts.chunk);
+      if (chunks.empty()) continue;
       result.push_back(
           {{"position", user},
-           {"prompt", writer.templates().ranking(writer.ranking(cases.ranking[user], augmented)).joined()}});
+           {"prompt",
+            writer.templates().ranking(writer.ranking(chunk_of(question, chunks.front()), augmented)).joined()}});
     }
     return result;
   }
