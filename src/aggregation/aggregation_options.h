@@ -12,6 +12,8 @@ struct AggregationOptions {
   std::vector<double> a1 = {0.1, 0.3, 0.5, 0.7, 0.9};
   std::vector<double> a2 = {0.1, 0.3, 0.5, 0.7, 0.9};
   std::string metric = "N@5";  ///< what chooses a1 and a2 on validation, for top-k tasks; ratings use RMSE
+  std::string utility =
+      "position";  ///< of the method's own fusion in top-k tasks: position, reciprocal, probability, validation
   void declare(config::OptionVisitor& visit);
 };
 

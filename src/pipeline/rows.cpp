@@ -27,6 +27,18 @@ OrdersOf by_control(const std::string& name) {
   return [name](const PhaseRanking& phase) -> const auto& { return phase.controls.at(name); };
 }
 
+std::string name_of(aggregation::Utility utility) {
+  switch (utility) {
+    case aggregation::Utility::kPosition:
+      return "position";
+    case aggregation::Utility::kReciprocal:
+      return "reciprocal";
+    case aggregation::Utility::kProbability:
+      return "probability";
+  }
+  throw InternalError("no such utility");
+}
+
 /// What a row fuses and with which weights, the same for all seeds.
 struct Fusion {
   Backbone backbone = &SeedOutcome::refit;
@@ -110,6 +122,29 @@ class RowMaker {
     return result;
   }
 
+  /// The fusions that `aggregation.utility` admits, by the ranking method's name. Only the ranking by the first place has
+  /// probabilities; where there are none the positions stand in.
+  [[nodiscard]] std::vector<Fusion> choose_as_configured(const Backbone& backbone) const {
+    using enum aggregation::Utility;
+    const std::string& wanted = options_.utility;
+    const bool all = wanted == "validation";
+    const bool told = tells_probabilities(backbone);
+    std::vector<Fusion> result;
+    for (const std::string& method : methods(backbone)) {
+      const bool by_probability = told && method == "first";
+      std::vector<aggregation::Utility> utilities;
+      if (all || wanted == "position" || (wanted == "probability" && !by_probability)) utilities.push_back(kPosition);
+      if (all || wanted == "reciprocal") utilities.push_back(kReciprocal);
+      if ((all || wanted == "probability") && by_probability) utilities.push_back(kProbability);
+      std::vector<Fusion> of_method;
+      for (const auto utility : utilities) {
+        of_method.push_back(choose(backbone, by_method(method), method, utility));
+      }
+      result.push_back(best_of(of_method));
+    }
+    return result;
+  }
+
   /// The best on validation; the first of equals.
   static const Fusion& best_of(const std::vector<Fusion>& fusions) {
     return *std::max_element(fusions.begin(), fusions.end(), [](const Fusion& a, const Fusion& b) {
@@ -173,7 +208,7 @@ class RowMaker {
                  fusion);
     };
     for (std::size_t n = 0; n < earlier; ++n) {
-      const std::vector<Fusion> fusions = choose_each(
+      const std::vector<Fusion> fusions = choose_as_configured(
           [n](const SeedOutcome& outcome) -> const BackboneRanking& { return outcome.earlier_rounds.at(n); });
       add(n + 1, best_of(fusions));
     }
@@ -259,6 +294,7 @@ class RowMaker {
       seed.rows.push_back(measured(name, title, test, fuse(test, fusion, weights)));
       seed.rows.back().validation = metric_of(validation, fuse(validation, fusion, weights));
       seed.rows.back().method = fusion.method;
+      seed.rows.back().utility = name_of(fusion.utility);
       complete(seed.rows.back());
     });
   }
@@ -358,7 +394,7 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   const Backbone refit = &SeedOutcome::refit;
   const Backbone base_augmented = &SeedOutcome::base_augmented;
   RowMaker make(setup, outcomes);
-  const std::vector<Fusion> augmented = make.choose_each(refit);
+  const std::vector<Fusion> augmented = make.choose_as_configured(refit);
   const Fusion& method = RowMaker::best_of(augmented);
 
   make.add_backbone("base", "Base", base);
@@ -369,9 +405,16 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", refit);
   make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
-  const std::vector<Fusion> reciprocal = make.choose_each(refit, aggregation::Utility::kReciprocal);
-  make.add_gate("learned gate", "Learned gate in place of the long-tail weights", method);
-  make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position", RowMaker::best_of(reciprocal));
+  const std::string& utility = setup.configuration.read<aggregation::AggregationOptions>().utility;
+  const std::vector<Fusion> by_position = make.choose_each(refit);
+  make.add_gate("learned gate", "Learned gate in place of the long-tail weights", RowMaker::best_of(by_position));
+  if (utility != "position") {
+    make.add_fusion("position utilities", "Utilities -position (the paper)", RowMaker::best_of(by_position));
+  }
+  if (utility != "reciprocal") {
+    make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position",
+                    RowMaker::best_of(make.choose_each(refit, aggregation::Utility::kReciprocal)));
+  }
   const auto by_probability = [&](const Backbone& backbone) {
     return make.choose(backbone, by_method("first"), "first", aggregation::Utility::kProbability);
   };
@@ -386,19 +429,19 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
                     by_probability(base));
   }
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
-  const std::vector<Fusion> plain = make.choose_each(base);
+  const std::vector<Fusion> plain = make.choose_as_configured(base);
   make.add_fusion(
       "base + ift",
       setup.tunes ? "Base and IFT fused, no augmentation" : "Base and LLM (not tuned) fused, no augmentation",
       RowMaker::best_of(plain));
   if (!outcomes.front().base_augmented.test.users.empty()) {
     make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", base_augmented);
-    const std::vector<Fusion> prompts_only = make.choose_each(base_augmented);
+    const std::vector<Fusion> prompts_only = make.choose_as_configured(base_augmented);
     make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base",
                     RowMaker::best_of(prompts_only));
   }
   if (!outcomes.front().refit_plain.test.users.empty()) {
-    const std::vector<Fusion> data_only = make.choose_each(&SeedOutcome::refit_plain);
+    const std::vector<Fusion> data_only = make.choose_as_configured(&SeedOutcome::refit_plain);
     make.add_fusion("data augmentation", "Data augmentation alone: refit fused, plain prompts",
                     RowMaker::best_of(data_only));
   }

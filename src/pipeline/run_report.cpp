@@ -111,7 +111,7 @@ Json all_rows(const ReportSource& source) {
   Json block{{"type", "table"}, {"caption", "Every row of the run, with the controls that tell what a gain means."}};
   block["columns"].push_back(column("", false));
   for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
-  for (const char* title : {"method", "a1", "a2", "weight"}) block["columns"].push_back(column(title));
+  for (const char* title : {"method", "utility", "a1", "a2", "weight"}) block["columns"].push_back(column(title));
   for (const TableRow& row : table.rows) {
     Json cells{row.title};
     for (const std::string& metric : table.metrics.names) {
@@ -120,6 +120,7 @@ Json all_rows(const ReportSource& source) {
                           : number(row.mean.at(metric)));
     }
     cells.push_back(distinct(row.methods));
+    cells.push_back(distinct(row.utilities));
     cells.push_back(distinct(row.a1));
     cells.push_back(distinct(row.a2));
     cells.push_back(distinct(row.weights));

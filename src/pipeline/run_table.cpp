@@ -30,6 +30,7 @@ TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index, const
     const SeedRow& it = seed.rows[index];
     row.seeds.push_back(metrics.summarise(it.test));
     if (!it.method.empty()) row.methods.push_back(it.method);
+    if (!it.utility.empty()) row.utilities.push_back(it.utility);
     if (it.a1 >= 0) row.a1.push_back(it.a1);
     if (it.a2 >= 0) row.a2.push_back(it.a2);
     if (it.weight >= 0) row.weights.push_back(it.weight);
@@ -108,6 +109,7 @@ nlohmann::ordered_json to_json(const RunTable& table) {
     for (const std::string& metric : table.metrics.names) it["deviation"][metric] = row.deviation.at(metric);
     for (const auto& seed : row.seeds) it["seeds"].push_back(seed);
     if (!row.methods.empty()) it["method"] = row.methods;
+    if (!row.utilities.empty()) it["utility"] = row.utilities;
     if (!row.a1.empty()) it["a1"] = row.a1;
     if (!row.a2.empty()) it["a2"] = row.a2;
     if (!row.weights.empty()) it["weight"] = row.weights;

@@ -22,6 +22,7 @@ struct TableRow {
   std::map<std::string, double> deviation;           ///< of the seeds' means (n - 1); 0 with one seed
   std::vector<std::map<std::string, double>> seeds;  ///< each seed's means
   std::vector<std::string> methods;                  ///< by seed; empty where the row has none
+  std::vector<std::string> utilities;                ///< by seed; empty where nothing was fused
   std::vector<double> a1;
   std::vector<double> a2;
   std::vector<double> weights;     ///< constant weights by seed

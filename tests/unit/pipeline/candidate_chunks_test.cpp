@@ -41,6 +41,14 @@ TEST(CandidateChunks, MergeByPlaceThenByTheBackbone) {
   }
 }
 
+TEST(CandidateChunks, AreCasesOfTheirCandidatesAlone) {
+  const prompts::RankingCase question{.user = 3, .history = {0, 1}, .ranked = {4, 5, 6, 7, 8}};
+  const auto chunk = chunk_of(question, deal_chunks(5, 2).front());
+  EXPECT_THAT(chunk.ranked, ElementsAre(4, 7));
+  EXPECT_EQ(chunk.user, 3);
+  EXPECT_THAT(chunk.history, ElementsAre(0, 1));
+}
+
 /// Orders titles by their number, highest first.
 class HighestFirst final : public LanguageModel {
  public:

@@ -1,6 +1,8 @@
 #include "pipeline/rows.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,13 +22,16 @@ const double kThird = 0.5;
 /// Four users with five positives each (N(u) = 3, so every weight is max(a1, a2)) and candidates 10, 11, 12.
 class Rows : public ::testing::Test {
  protected:
-  Rows() {
+  static auto dataset() {
     std::vector<std::vector<std::pair<ItemIndex, float>>> ratings(4);
     for (auto& user : ratings) {
       for (ItemIndex item = 0; item < 5; ++item) user.push_back({item, 5.0F});
     }
-    setup_ = testing::tiny_setup(llama4rec::testing::tiny_dataset(ratings, 13),
-                                 {"evaluation.cutoffs=3", "aggregation.metric=N@3", "prompts.candidates=3"});
+    return llama4rec::testing::tiny_dataset(ratings, 13);
+  }
+
+  Rows() {
+    setup_ = testing::tiny_setup(dataset(), {"evaluation.cutoffs=3", "aggregation.metric=N@3", "prompts.candidates=3"});
   }
 
   /// The four users' candidates; the target is at `places[user]`, -1 = training never saw it.
@@ -89,6 +94,55 @@ TEST_F(Rows, WithProbabilitiesHaveFusionsByThem) {
   const RunRows partly = make_rows(*setup_, {with});
   EXPECT_THROW(row(partly, "base + ift, probabilities"), InternalError);
   EXPECT_DOUBLE_EQ(row(partly, "probability utilities").validation, 1);
+}
+
+TEST_F(Rows, TheMethodFusesByTheUtilityThatIsConfigured) {
+  // By position the backbone and the reversed order agree on the middle, whatever the weight; the probabilities lift the last one.
+  auto made = outcome(1, {1, 1, 1, 2}, {2, 2, 2, 2});
+  for (BackboneRanking* backbone : {&made.base, &made.refit, &made.base_augmented}) {
+    for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
+      it->language_model.erase("listwise");
+      order(*it, "first", {2, 1, 0});
+      it->log_probabilities.assign(it->users.size(), {-8.1, -8, -0.1});
+    }
+  }
+  const auto with = [&](const std::string& utility) {
+    const auto setup = testing::tiny_setup(dataset(), {"evaluation.cutoffs=3", "aggregation.metric=N@3",
+                                                       "prompts.candidates=3", "aggregation.utility=" + utility});
+    return make_rows(*setup, {made});
+  };
+  std::map<std::string, double> validation;
+  for (const std::string utility : {"position", "reciprocal", "probability"}) {
+    const RunRows rows = with(utility);
+    validation[utility] = row(rows, "llama4rec").validation;
+    for (const std::string name : {"llama4rec", "uniform", "best constant", "llama4rec: first", "base + ift"}) {
+      EXPECT_EQ(row(rows, name).utility, utility) << name;
+    }
+    EXPECT_EQ(row(rows, "fusion: random order").utility, "position") << "a control has no probabilities";
+    // The others stand beside it, each once.
+    for (const std::string other : {"position", "reciprocal"}) {
+      if (other == utility) {
+        EXPECT_THROW(row(rows, other + " utilities"), InternalError);
+      } else {
+        EXPECT_EQ(row(rows, other + " utilities").utility, other);
+      }
+    }
+    EXPECT_EQ(row(rows, "probability utilities").validation, row(with("probability"), "llama4rec").validation);
+    EXPECT_EQ(row(rows, "learned gate").validation, row(with("position"), "learned gate").validation);
+  }
+  EXPECT_NE(validation["position"], validation["probability"]);
+  const RunRows chosen = with("validation");
+  const auto best = std::max_element(validation.begin(), validation.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  EXPECT_EQ(row(chosen, "llama4rec").validation, best->second);
+  EXPECT_EQ(validation.at(row(chosen, "llama4rec").utility), best->second);
+  // Without probabilities the positions stand in.
+  for (BackboneRanking* backbone : {&made.base, &made.refit, &made.base_augmented}) {
+    backbone->validation.log_probabilities.clear();
+    backbone->test.log_probabilities.clear();
+  }
+  EXPECT_EQ(row(with("probability"), "llama4rec").utility, "position");
+  EXPECT_EQ(row(with("probability"), "llama4rec").validation, validation["position"]);
 }
 
 TEST_F(Rows, MeasureEachOrderOnTheTestTargets) {
