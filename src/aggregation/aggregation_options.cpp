@@ -18,6 +18,11 @@ void AggregationOptions::declare(config::OptionVisitor& visit) {
                "Controls keep "
                "positions.",
                "eq. 5");
+  visit.option("aggregation.augmentations", augmentations, config::one_of({"both", "validation"}),
+               "What the row Llama4Rec fuses: both (the paper: the refit on augmented data, asked about with augmented "
+               "prompts), or what is "
+               "best on validation of both, prompts alone, data alone and neither.",
+               "Table VI");
 }
 
 }  // namespace llama4rec::aggregation

@@ -14,6 +14,8 @@ struct AggregationOptions {
   std::string metric = "N@5";  ///< what chooses a1 and a2 on validation, for top-k tasks; ratings use RMSE
   std::string utility =
       "position";  ///< of the method's own fusion in top-k tasks: position, reciprocal, probability, validation
+  std::string augmentations =
+      "both";  ///< which halves of mutual augmentation the method's own row uses: both, validation
   void declare(config::OptionVisitor& visit);
 };
 

@@ -42,7 +42,7 @@ class RatingSeedStages {
     outcome.base = rate_backbone("rate-plain", base_, false, outcome);
     const bool augmented = refit_.model != nullptr;
     outcome.refit = rate_backbone("rate-augmented", augmented ? refit_ : base_, true, outcome);
-    if (augmented && setup_.run.controls) {
+    if (augmented && (setup_.run.controls || setup_.chooses_augmentations)) {
       outcome.base_augmented = rate_backbone("rate-augmented-base", base_, true, outcome);
     }
     for (const auto& [name, fitted] : refit_controls_) {

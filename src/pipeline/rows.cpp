@@ -46,6 +46,8 @@ struct Fusion {
   std::string method;
   aggregation::WeightChoice choice;
   aggregation::Utility utility = aggregation::Utility::kPosition;
+  bool data_augmented = true;
+  bool prompts_augmented = true;
 };
 
 /// Chooses over all seeds and makes rows seed by seed.
@@ -246,6 +248,8 @@ class RowMaker {
       for (const UserIndex user : test.users) seed.weights.push_back(weights.of(interactions(user)));
     });
     rows_.choice = method.choice;
+    rows_.data_augmented = method.data_augmented;
+    rows_.prompts_augmented = method.prompts_augmented;
     return std::move(rows_);
   }
 
@@ -372,6 +376,11 @@ void keep_warm(PhaseRanking& phase) {
   for (auto& [name, orders] : phase.controls) pick(orders);
 }
 
+/// Whether a backbone's candidates were asked about at all.
+bool asked(const std::vector<SeedOutcome>& outcomes, const Backbone& backbone) {
+  return !backbone(outcomes.front()).test.users.empty();
+}
+
 }  // namespace
 
 RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
@@ -394,18 +403,34 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
   const Backbone refit = &SeedOutcome::refit;
   const Backbone base_augmented = &SeedOutcome::base_augmented;
   RowMaker make(setup, outcomes);
+  const auto options = setup.configuration.read<aggregation::AggregationOptions>();
   const std::vector<Fusion> augmented = make.choose_as_configured(refit);
-  const Fusion& method = RowMaker::best_of(augmented);
+  const auto best_with = [&](const Backbone& backbone, bool data_augmented, bool prompts_augmented) {
+    Fusion best = RowMaker::best_of(make.choose_as_configured(backbone));
+    best.data_augmented = data_augmented;
+    best.prompts_augmented = prompts_augmented;
+    return best;
+  };
+  // Equals are told apart by their place: the more of the paper's method first.
+  std::vector<Fusion> ways{best_with(refit, true, true)};
+  if (asked(outcomes, base_augmented)) ways.push_back(best_with(base_augmented, false, true));
+  if (asked(outcomes, &SeedOutcome::refit_plain)) ways.push_back(best_with(&SeedOutcome::refit_plain, true, false));
+  ways.push_back(best_with(base, false, false));
+  const bool by_validation = options.augmentations == "validation";
+  const Fusion method = by_validation ? RowMaker::best_of(ways) : ways.front();
 
   make.add_backbone("base", "Base", base);
   make.add_language_model_alone("ift", setup.tunes ? "IFT" : "LLM, not tuned", base);
-  make.add_fusion("llama4rec", "Llama4Rec", method);
+  make.add_fusion("llama4rec",
+                  by_validation ? method_title(method.data_augmented, method.prompts_augmented) : "Llama4Rec", method);
+  if (by_validation)
+    make.add_fusion("both augmentations", "Llama4Rec with both augmentations (the paper)", ways.front());
 
   make.add_backbone("refit", "Backbone refit on augmented data", refit);
   make.add_language_model_alone("llm on refit", "LLM alone, augmented prompts", refit);
   make.add_constant("uniform", "Uniform aggregation (a = 0.5)", method, 0.5);
   make.add_constant("best constant", "Best constant weight", method, method.choice.best_constant.weight);
-  const std::string& utility = setup.configuration.read<aggregation::AggregationOptions>().utility;
+  const std::string& utility = options.utility;
   const std::vector<Fusion> by_position = make.choose_each(refit);
   make.add_gate("learned gate", "Learned gate in place of the long-tail weights", RowMaker::best_of(by_position));
   if (utility != "position") {
@@ -429,21 +454,16 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
                     by_probability(base));
   }
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
-  const std::vector<Fusion> plain = make.choose_as_configured(base);
   make.add_fusion(
       "base + ift",
       setup.tunes ? "Base and IFT fused, no augmentation" : "Base and LLM (not tuned) fused, no augmentation",
-      RowMaker::best_of(plain));
-  if (!outcomes.front().base_augmented.test.users.empty()) {
+      ways.back());
+  if (asked(outcomes, base_augmented)) {
     make.add_language_model_alone("llm on base", "LLM alone, augmented prompts, hints from Base", base_augmented);
-    const std::vector<Fusion> prompts_only = make.choose_as_configured(base_augmented);
-    make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base",
-                    RowMaker::best_of(prompts_only));
+    make.add_fusion("prompt augmentation", "Prompt augmentation alone: Base fused, hints from Base", ways[1]);
   }
-  if (!outcomes.front().refit_plain.test.users.empty()) {
-    const std::vector<Fusion> data_only = make.choose_as_configured(&SeedOutcome::refit_plain);
-    make.add_fusion("data augmentation", "Data augmentation alone: refit fused, plain prompts",
-                    RowMaker::best_of(data_only));
+  if (asked(outcomes, &SeedOutcome::refit_plain)) {
+    make.add_fusion("data augmentation", "Data augmentation alone: refit fused, plain prompts", ways[ways.size() - 2]);
   }
   for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
     make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(refit, by_control(name), ""));

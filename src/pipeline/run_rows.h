@@ -35,6 +35,16 @@ struct SeedRows {
 struct RunRows {
   std::vector<SeedRows> seeds;       ///< the same rows and users in each
   aggregation::WeightChoice choice;  ///< of the llama4rec row: the whole grid
+  bool data_augmented = true;        ///< whether the llama4rec row's backbone is the refit; else Base
+  bool prompts_augmented = true;     ///< and whether its prompts are augmented
 };
+
+/// Title of the llama4rec row where validation chose what is augmented.
+inline std::string method_title(bool data_augmented, bool prompts_augmented) {
+  if (data_augmented && prompts_augmented) return "Llama4Rec (by validation: both augmentations)";
+  if (prompts_augmented) return "Llama4Rec (by validation: prompt augmentation alone)";
+  if (data_augmented) return "Llama4Rec (by validation: data augmentation alone)";
+  return "Llama4Rec (by validation: fusion alone)";
+}
 
 }  // namespace llama4rec::pipeline

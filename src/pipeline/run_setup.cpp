@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
+#include "aggregation/aggregation_options.h"
 #include "augmentation/attribute_facts.h"
 #include "core/log.h"
 #include "data/fetch.h"
@@ -42,6 +43,7 @@ RunSetup::RunSetup(config::Configuration configuration_given, data::LoadedData l
       run(configuration.read<RunOptions>()),
       checkpoint(describe_run_checkpoint(configuration)),
       tunes(tunes_models(configuration)),
+      chooses_augmentations(configuration.read<aggregation::AggregationOptions>().augmentations == "validation"),
       evaluation(configuration.read<evaluation::EvaluationOptions>()),
       prompts(configuration.read<prompts::PromptOptions>()),
       instructions(configuration.read<prompts::InstructionOptions>()),

@@ -37,6 +37,7 @@ struct RunSetup {
   RunOptions run;
   std::optional<llm::CheckpointDescription> checkpoint;  ///< the user's, where one answers; hashed once for all seeds
   bool tunes;  ///< language models are tuned on this run's instructions; else one model answers everything as it is
+  bool chooses_augmentations;  ///< validation says which augmentations the method uses, so that all are asked about
   evaluation::EvaluationOptions evaluation;
   prompts::PromptOptions prompts;
   prompts::InstructionOptions instructions;

@@ -65,7 +65,7 @@ class SeedStages {
                                    .augmented = true,
                                    .summary = "rank-augmented"},
                                   outcome);
-    if (setup_.run.controls) {
+    if (setup_.run.controls || setup_.chooses_augmentations) {
       outcome.base_augmented = rank_backbone({"rank-augmented-base", &base_, &augmented, true}, outcome);
       outcome.refit_plain = rank_backbone({"rank-plain-refit", &refit, &plain, false}, outcome);
     }

@@ -65,19 +65,26 @@ Json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const Run
   const SeedRows& rows = all.seeds.front();
   const auto title = [&](ItemIndex item) { return setup.texts.title(item); };
   const std::string& method = method_of(rows);
+  const PhaseRanking& test = (all.data_augmented ? (all.prompts_augmented ? outcome.refit : outcome.refit_plain)
+                                                 : (all.prompts_augmented ? outcome.base_augmented : outcome.base))
+                                 .test;
+  const std::string asked = fmt::format("rank-{}{}-test", all.prompts_augmented ? "augmented" : "plain",
+                                        all.data_augmented == all.prompts_augmented ? ""
+                                        : all.data_augmented                        ? "-refit"
+                                                                                    : "-base");
   Json items = Json::array();
-  for (const auto& example : outcome.summaries.at("rank-augmented-test").at("example_prompts")) {
+  for (const auto& example : outcome.summaries.at(asked).at("example_prompts")) {
     const auto n = example.at("position").get<std::size_t>();
-    if (n >= outcome.refit.test.users.size()) continue;
-    const UserIndex user = outcome.refit.test.users[n];
-    const auto& candidates = outcome.refit.test.candidates[n];
-    const ItemIndex target = outcome.refit.test.targets[n];
+    if (n >= test.users.size()) continue;
+    const UserIndex user = test.users[n];
+    const auto& candidates = test.candidates[n];
+    const ItemIndex target = test.targets[n];
     Json backbone = Json::array();
     Json language_model = Json::array();
     Json fused = Json::array();
     const auto mark = [&](ItemIndex item) { return title(item) + (item == target ? "  ← test item" : ""); };
     for (const ItemIndex item : candidates) backbone.push_back(mark(item));
-    for (const auto position : outcome.refit.test.language_model.at(method)[n]) {
+    for (const auto position : test.language_model.at(method)[n]) {
       language_model.push_back(mark(candidates[static_cast<std::size_t>(position)]));
     }
     const auto place = std::find(rows.users.begin(), rows.users.end(), user);
@@ -98,9 +105,15 @@ Json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const Run
 Json rating_examples(const RunSetup& setup, const RatingSeedOutcome& outcome, const RunRows& all) {
   const SeedRows& rows = all.seeds.front();
   const std::string& method = method_of(rows);
-  const PhaseRatings& test = outcome.refit.test;
+  const PhaseRatings& test = (all.data_augmented      ? outcome.refit
+                              : all.prompts_augmented ? outcome.base_augmented
+                                                      : outcome.base)
+                                 .test;
+  const std::string asked = fmt::format("rate-{}-test", all.data_augmented      ? "augmented"
+                                                        : all.prompts_augmented ? "augmented-base"
+                                                                                : "plain");
   Json items = Json::array();
-  for (const auto& example : outcome.summaries.at("rate-augmented-test").at("example_prompts")) {
+  for (const auto& example : outcome.summaries.at(asked).at("example_prompts")) {
     const auto n = example.at("position").get<std::size_t>();
     if (n >= test.users.size()) continue;
     const auto place = std::find(rows.users.begin(), rows.users.end(), test.users[n]);

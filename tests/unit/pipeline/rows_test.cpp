@@ -145,6 +145,50 @@ TEST_F(Rows, TheMethodFusesByTheUtilityThatIsConfigured) {
   EXPECT_EQ(row(with("probability"), "llama4rec").validation, validation["position"]);
 }
 
+TEST_F(Rows, TheMethodUsesTheAugmentationsThatValidationFavours) {
+  const auto with = [&](const SeedOutcome& outcome, const std::string& augmentations) {
+    const auto setup =
+        testing::tiny_setup(dataset(), {"evaluation.cutoffs=3", "aggregation.metric=N@3", "prompts.candidates=3",
+                                        "aggregation.augmentations=" + augmentations});
+    return make_rows(*setup, {outcome});
+  };
+  // Orders put the last candidate first: right for all users of `best`, for none of the others. On test the opposite.
+  const auto favouring = [&](BackboneRanking SeedOutcome::*best) {
+    auto made = outcome(1, {2, 2, 2, 2}, {0, 0, 0, 0});
+    made.refit_plain = made.base;
+    for (auto backbone :
+         {&SeedOutcome::base, &SeedOutcome::refit, &SeedOutcome::base_augmented, &SeedOutcome::refit_plain}) {
+      for (PhaseRanking* it : {&(made.*backbone).validation, &(made.*backbone).test}) {
+        it->language_model.erase("listwise");
+        order(*it, "first", {0, 1, 2});
+      }
+    }
+    order((made.*best).validation, "first", {2, 1, 0});
+    return made;
+  };
+  const auto none = with(favouring(&SeedOutcome::base), "validation");
+  EXPECT_FALSE(none.data_augmented);
+  EXPECT_FALSE(none.prompts_augmented);
+  EXPECT_EQ(row(none, "llama4rec").validation, row(none, "base + ift").validation);
+  EXPECT_LT(row(none, "both augmentations").validation, row(none, "llama4rec").validation);
+  EXPECT_EQ(none.seeds[0].rows[2].name, "llama4rec") << "the comparisons are with the third row";
+  const auto prompts = with(favouring(&SeedOutcome::base_augmented), "validation");
+  EXPECT_FALSE(prompts.data_augmented);
+  EXPECT_TRUE(prompts.prompts_augmented);
+  EXPECT_EQ(row(prompts, "llama4rec").test.at("N@3"), row(prompts, "prompt augmentation").test.at("N@3"));
+  const auto data = with(favouring(&SeedOutcome::refit_plain), "validation");
+  EXPECT_TRUE(data.data_augmented);
+  EXPECT_FALSE(data.prompts_augmented);
+  EXPECT_EQ(row(data, "llama4rec").validation, row(data, "data augmentation").validation);
+  const auto both = with(favouring(&SeedOutcome::refit), "validation");
+  EXPECT_TRUE(both.data_augmented && both.prompts_augmented);
+  // The paper's method does not ask.
+  const auto paper = with(favouring(&SeedOutcome::base), "both");
+  EXPECT_TRUE(paper.data_augmented && paper.prompts_augmented);
+  EXPECT_EQ(row(paper, "llama4rec").validation, row(none, "both augmentations").validation);
+  EXPECT_THROW(row(paper, "both augmentations"), InternalError);
+}
+
 TEST_F(Rows, MeasureEachOrderOnTheTestTargets) {
   const RunRows rows = make_rows(*setup_, {outcome(1, {2, 2, 2, 2}, {0, 1, 2, 2})});
   EXPECT_THAT(row(rows, "base").test.at("N@3"), ElementsAre(1, DoubleNear(kSecond, 1e-12), kThird, kThird));
