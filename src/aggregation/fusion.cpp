@@ -35,25 +35,26 @@ std::vector<std::size_t> places_of(std::span<const std::int64_t> order) {
   return places;
 }
 
-/// The log-probabilities with the mean and the deviation of the positions -1..-k'; empty where they tell nothing.
-std::vector<double> scaled_to_positions(std::span<const double> log_probabilities) {
-  const auto count = static_cast<double>(log_probabilities.size());
+/// Log-probabilities or scores with the mean and the deviation of the positions -1..-k'; empty where they tell nothing.
+std::vector<double> scaled_to_positions(std::span<const double> values) {
+  const auto count = static_cast<double>(values.size());
   double mean = 0;
-  for (const double value : log_probabilities) mean += value / count;
+  for (const double value : values) mean += value / count;
   double squares = 0;
-  for (const double value : log_probabilities) squares += (value - mean) * (value - mean) / count;
+  for (const double value : values) squares += (value - mean) * (value - mean) / count;
   if (!std::isfinite(squares) || squares <= 0) return {};
   const double scale = std::sqrt((count * count - 1) / 12 / squares);
   std::vector<double> scaled;
-  for (const double value : log_probabilities) scaled.push_back(scale * (value - mean) - (count + 1) / 2);
+  for (const double value : values) scaled.push_back(scale * (value - mean) - (count + 1) / 2);
   return scaled;
 }
 
 /// The language model's utility of every candidate.
-std::vector<double> language_model_utilities(const LanguageModelView& view, Utility utility) {
-  const auto places = places_of(view.order);
-  if (utility == Utility::kProbability && view.log_probabilities.size() == places.size()) {
-    auto scaled = scaled_to_positions(view.log_probabilities);
+std::vector<double> language_model_utilities(const CandidateViews& views, Utility utility) {
+  const auto places = places_of(views.order);
+  const bool by_probability = utility == Utility::kProbability || utility == Utility::kScore;
+  if (by_probability && views.log_probabilities.size() == places.size()) {
+    auto scaled = scaled_to_positions(views.log_probabilities);
     if (!scaled.empty()) return scaled;
   }
   std::vector<double> utilities;
@@ -61,15 +62,28 @@ std::vector<double> language_model_utilities(const LanguageModelView& view, Util
   return utilities;
 }
 
+/// The backbone's, whose order is that of the candidates' numbers.
+std::vector<double> backbone_utilities(const CandidateViews& views, Utility utility) {
+  const std::size_t count = views.order.size();
+  if (utility == Utility::kScore && views.scores.size() == count) {
+    auto scaled = scaled_to_positions(views.scores);
+    if (!scaled.empty()) return scaled;
+  }
+  std::vector<double> utilities;
+  for (std::size_t candidate = 0; candidate < count; ++candidate) utilities.push_back(worth_of(candidate, utility));
+  return utilities;
+}
+
 /// Fused utility of every candidate, in steps of 1e-9.
-std::vector<std::int64_t> fused_utilities(const LanguageModelView& view, double weight, Utility utility) {
+std::vector<std::int64_t> fused_utilities(const CandidateViews& views, double weight, Utility utility) {
   if (!(weight >= 0 && weight <= 1)) {
     throw InternalError(fmt::format("aggregation: weight {}, expected 0 to 1", weight));
   }
-  const auto of_language_model = language_model_utilities(view, utility);
+  const auto of_language_model = language_model_utilities(views, utility);
+  const auto of_backbone = backbone_utilities(views, utility);
   std::vector<std::int64_t> utilities;
   for (std::size_t candidate = 0; candidate < of_language_model.size(); ++candidate) {
-    const double fused = weight * worth_of(candidate, utility) + (1 - weight) * of_language_model[candidate];
+    const double fused = weight * of_backbone[candidate] + (1 - weight) * of_language_model[candidate];
     utilities.push_back(std::llround(kUtilitySteps * fused));
   }
   return utilities;
@@ -87,13 +101,12 @@ std::vector<std::int64_t> descending(const Value& values) {
 
 }  // namespace
 
-std::vector<std::int64_t> fuse_positions(const LanguageModelView& language_model, double weight, Utility utility) {
-  return descending(fused_utilities(language_model, weight, utility));
+std::vector<std::int64_t> fuse_positions(const CandidateViews& views, double weight, Utility utility) {
+  return descending(fused_utilities(views, weight, utility));
 }
 
-std::size_t fused_position(const LanguageModelView& language_model, double weight, std::int64_t candidate,
-                           Utility utility) {
-  const auto utilities = fused_utilities(language_model, weight, utility);
+std::size_t fused_position(const CandidateViews& views, double weight, std::int64_t candidate, Utility utility) {
+  const auto utilities = fused_utilities(views, weight, utility);
   const auto index = static_cast<std::size_t>(candidate);
   if (candidate < 0 || index >= utilities.size()) {
     throw InternalError(fmt::format("aggregation: candidate {} of {}", candidate, utilities.size()));

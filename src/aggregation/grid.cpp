@@ -112,8 +112,8 @@ WeightChoice choose_weights(std::span<const RankingCase> cases, const LongTailSc
     double sum = 0;
     for (const RankingCase& it : cases) {
       if (it.target < 0) continue;
-      const LanguageModelView view(it.language_model_order, it.log_probabilities);
-      sum += metric.value(fused_position(view, weight(it.interactions), it.target, utility) + 1);
+      const CandidateViews views(it.language_model_order, it.log_probabilities, it.scores);
+      sum += metric.value(fused_position(views, weight(it.interactions), it.target, utility) + 1);
     }
     return cases.empty() ? 0 : sum / static_cast<double>(cases.size());
   });

@@ -17,7 +17,8 @@ struct RankingCase {
   std::vector<std::int64_t> language_model_order;  ///< as for `fuse_positions`; its length is the number of candidates
   std::int64_t target = -1;                        ///< the target's number among the candidates; -1 = not among them
   std::int64_t interactions = 0;                   ///< N(u), in the training part
-  std::vector<double> log_probabilities = {};      ///< by candidate, for Utility::kProbability; empty: not told
+  std::vector<double> log_probabilities = {};  ///< by candidate, for Utility::kProbability and kScore; empty: not told
+  std::vector<double> scores = {};             ///< the backbone's, by candidate, for Utility::kScore; empty: not told
 };
 
 /// One validation rating.

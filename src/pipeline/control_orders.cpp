@@ -7,9 +7,9 @@
 
 namespace llama4rec::pipeline {
 
-std::vector<CandidateOrder> orders_by(const TopKRecommender& model, const PhaseCases& cases) {
+ControlOrders orders_by(const TopKRecommender& model, const PhaseCases& cases) {
   constexpr std::size_t kTile = 256;
-  std::vector<CandidateOrder> result;
+  ControlOrders result;
   for (std::size_t begin = 0; begin < cases.ranking.size(); begin += kTile) {
     const std::size_t end = std::min(cases.ranking.size(), begin + kTile);
     std::vector<UserIndex> users;
@@ -28,21 +28,23 @@ std::vector<CandidateOrder> orders_by(const TopKRecommender& model, const PhaseC
       std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
         return row[candidates[static_cast<std::size_t>(a)]] > row[candidates[static_cast<std::size_t>(b)]];
       });
-      result.push_back(std::move(order));
+      result.orders.push_back(std::move(order));
+      auto& scores_of_user = result.scores.emplace_back();
+      for (const ItemIndex item : candidates) scores_of_user.push_back(static_cast<double>(row[item]));
     }
   }
   return result;
 }
 
-std::vector<CandidateOrder> random_orders(const PhaseCases& cases, std::uint64_t seed) {
-  std::vector<CandidateOrder> result;
+ControlOrders random_orders(const PhaseCases& cases, std::uint64_t seed) {
+  ControlOrders result;
   for (const auto& question : cases.ranking) {
     CandidateOrder order(question.ranked.size());
     std::iota(order.begin(), order.end(), 0);
     RandomStream random(seed, "controls.random_order",
                         {static_cast<std::uint64_t>(question.user), cases.phase == data::Phase::kTest ? 1U : 0U});
     random.shuffle(std::span(order));
-    result.push_back(std::move(order));
+    result.orders.push_back(std::move(order));
   }
   return result;
 }

@@ -11,10 +11,17 @@
 
 namespace llama4rec::pipeline {
 
+/// What stands in the language model's place. By user.
+struct ControlOrders {
+  std::vector<CandidateOrder> orders;
+  std::vector<std::vector<double>>
+      scores;  ///< by candidate, for fusion by more than positions; empty where chance orders
+};
+
 /// The candidates by a recommender's scores.
-std::vector<CandidateOrder> orders_by(const TopKRecommender& model, const PhaseCases& cases);
+ControlOrders orders_by(const TopKRecommender& model, const PhaseCases& cases);
 
 /// The candidates in a random order.
-std::vector<CandidateOrder> random_orders(const PhaseCases& cases, std::uint64_t seed);
+ControlOrders random_orders(const PhaseCases& cases, std::uint64_t seed);
 
 }  // namespace llama4rec::pipeline

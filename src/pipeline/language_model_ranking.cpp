@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
 #include <llama4rec/error.h>
 
 #include "core/progress.h"
+#include "core/text.h"
 #include "pipeline/candidate_chunks.h"
 #include "pipeline/language_model_rating.h"
 
@@ -38,15 +40,13 @@ std::vector<Completion> ask(LanguageModel& model, const std::vector<CompletionRe
   return answers;
 }
 
-}  // namespace
-
-LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
-                                              prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
-                                              bool augmented, const prompts::PromptOptions& options,
-                                              const std::string& label) {
-  LanguageModelRanking ranking;
+/// Listwise orders and those by the first place, from the same answers.
+void rank_by_list(const PhaseCases& cases, LanguageModel& model, prompts::CaseWriter& writer, bool augmented,
+                  const prompts::PromptOptions& options, const std::string& label, LanguageModelRanking& ranking) {
+  const bool tells_first = options.asks("first") && model.option_probabilities() == OptionProbabilities::kAll;
+  const bool generates = options.asks("listwise");
+  if (!tells_first && !generates) return;
   std::vector<CompletionRequest> requests;
-  const bool tells_first = model.option_probabilities() == OptionProbabilities::kAll;
   std::vector<std::vector<CandidateOrder>> chunks;  // by user
   for (const auto& question : cases.ranking) {
     chunks.push_back(deal_chunks(static_cast<std::int64_t>(question.ranked.size()), options.chunk));
@@ -55,9 +55,10 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
       const prompts::RankingCase piece = chunk_of(question, positions);
       requests.push_back({.prompt = writer.templates().ranking(writer.ranking(piece, augmented)),
                           .grammar = writer.templates().ranking_grammar(piece.ranked)});
+      if (!generates) requests.back().grammar.generate_first = 1;
     }
   }
-  const auto answers = ask(model, requests, label + ", listwise");
+  const auto answers = ask(model, requests, label + (generates ? ", listwise" : ", first place"));
   std::vector<CandidateOrder> listwise;
   std::vector<CandidateOrder> first;
   auto answer = answers.begin();
@@ -97,12 +98,18 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     first.push_back(pooled ? descending(log_probabilities) : merge_by_place(pieces, by_probability));
     if (tells_first) ranking.log_probabilities.push_back(std::move(log_probabilities));
   }
-  ranking.orders["listwise"] = std::move(listwise);
+  if (generates) ranking.orders["listwise"] = std::move(listwise);
   if (tells_first) ranking.orders["first"] = std::move(first);
   count(answers, ranking);
+}
 
-  if (cases.rating.empty() || model.option_probabilities() == OptionProbabilities::kNone) return ranking;
-  requests.clear();
+/// Orders by the expected rating of each candidate.
+void rank_by_ratings(const PhaseCases& cases, LanguageModel& model, prompts::CaseWriter& writer,
+                     const prompts::ItemTexts& texts, bool augmented, const prompts::PromptOptions& options,
+                     const std::string& label, LanguageModelRanking& ranking) {
+  if (!options.asks("pointwise") || cases.rating.empty()) return;
+  if (model.option_probabilities() == OptionProbabilities::kNone) return;
+  std::vector<CompletionRequest> requests;
   for (const auto& user_cases : cases.rating) {
     for (const auto& question : user_cases) {
       requests.push_back({.prompt = writer.templates().rating(writer.rating(question, augmented)),
@@ -131,6 +138,23 @@ LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageM
     pointwise.push_back(descending(expected));
   }
   count(ratings, ranking);
+}
+
+}  // namespace
+
+LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
+                                              prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
+                                              bool augmented, const prompts::PromptOptions& options,
+                                              const std::string& label) {
+  LanguageModelRanking ranking;
+  rank_by_list(cases, model, writer, augmented, options, label, ranking);
+  rank_by_ratings(cases, model, writer, texts, augmented, options, label, ranking);
+  if (ranking.orders.empty()) {
+    throw UsageError(fmt::format(
+        "prompts.methods: this language model can answer none of {} (first needs the probabilities of the candidates, "
+        "pointwise those of the ratings and a rating predictor in instructions.rating_backbone); add listwise",
+        text::join(options.methods, ", ")));
+  }
   return ranking;
 }
 

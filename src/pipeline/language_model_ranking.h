@@ -37,9 +37,9 @@ struct LanguageModelRanking {
       0;  ///< users and methods with no answer that could be read: the backbone's order stands there
 };
 
-/// Asks everything about a phase, listwise about at most `prompts.chunk` candidates at once; orders of several prompts are merged as `prompts.merge`
+/// Asks by the methods that `prompts.methods` names; listwise and first are one question, about at most `prompts.chunk` candidates at once; orders of several prompts are merged as `prompts.merge`
 /// says (candidate_chunks.h; generated orders always by place). Users with a single candidate are not asked: its order is given. A method that needs log-probabilities which
-/// the model does not tell is left out; where an answer is missing (a remote model's), the user keeps the backbone's order, and is counted.
+/// the model does not tell is left out (UsageError where that leaves none); where an answer is missing (a remote model's), the user keeps the backbone's order, and is counted.
 LanguageModelRanking rank_with_language_model(const PhaseCases& cases, LanguageModel& model,
                                               prompts::CaseWriter& writer, const prompts::ItemTexts& texts,
                                               bool augmented, const prompts::PromptOptions& options,

@@ -65,6 +65,7 @@ PhaseCases phase_cases(const RunSetup& setup, const data::LeakGuard& guard, Phas
                               .ranked = lists[n].items,
                               .positives = {},
                               .similar_history = similar_history.liked});
+    result.scores.emplace_back(lists[n].scores.begin(), lists[n].scores.end());
     if (models.rating == nullptr) continue;
     auto& cases = result.rating.emplace_back();
     for (const ItemIndex item : lists[n].items) {

@@ -26,6 +26,7 @@ struct PhaseModels {
 struct PhaseCases {
   data::Phase phase = data::Phase::kValidation;
   std::vector<prompts::RankingCase> ranking;             ///< one per user; `positives` is empty
+  std::vector<std::vector<double>> scores;               ///< by user, the backbone's of its candidates, descending
   std::vector<std::vector<prompts::RatingCase>> rating;  ///< by user, one per candidate in the backbone's order
 };
 

@@ -17,14 +17,31 @@ using Lists = std::vector<std::vector<ItemIndex>>;
 
 /// One of a seed's backbones, such as &SeedOutcome::refit.
 using Backbone = std::function<const BackboneRanking&(const SeedOutcome&)>;
-/// One of a phase's orders, such as those of a ranking method.
-using OrdersOf = std::function<const std::vector<CandidateOrder>&(const PhaseRanking&)>;
+using Values = std::vector<std::vector<double>>;  ///< by user and candidate
 
-OrdersOf by_method(const std::string& method) {
-  return [method](const PhaseRanking& phase) -> const auto& { return phase.language_model.at(method); };
+/// What is fused with a backbone's order: another order of the same candidates, and how sure it is.
+struct Opinion {
+  std::function<const std::vector<CandidateOrder>&(const PhaseRanking&)> orders;
+  std::function<const Values&(const PhaseRanking&)> values;  ///< empty where it tells positions alone
+};
+
+/// The language model's by one of the ranking methods; the one by the first place has probabilities.
+Opinion by_method(const std::string& method) {
+  static const Values kNone;
+  return {.orders = [method](const PhaseRanking& phase) -> const auto& {return phase.language_model.at(method);
 }
-OrdersOf by_control(const std::string& name) {
-  return [name](const PhaseRanking& phase) -> const auto& { return phase.controls.at(name); };
+, .values = [method](const PhaseRanking& phase) -> const auto& {
+  return method == "first" ? phase.log_probabilities : kNone;
+}
+};  // namespace
+}  // namespace llama4rec::pipeline
+/// A control's in its place.
+Opinion by_control(const std::string& name) {
+  return {.orders = [name](const PhaseRanking& phase) -> const auto& {return phase.controls.at(name).orders;
+}
+, .values = [name](const PhaseRanking& phase) -> const auto& { return phase.controls.at(name).scores; }
+}
+;
 }
 
 std::string name_of(aggregation::Utility utility) {
@@ -35,6 +52,8 @@ std::string name_of(aggregation::Utility utility) {
       return "reciprocal";
     case aggregation::Utility::kProbability:
       return "probability";
+    case aggregation::Utility::kScore:
+      return "score";
   }
   throw InternalError("no such utility");
 }
@@ -42,7 +61,7 @@ std::string name_of(aggregation::Utility utility) {
 /// What a row fuses and with which weights, the same for all seeds.
 struct Fusion {
   Backbone backbone = &SeedOutcome::refit;
-  OrdersOf orders;  ///< with kProbability: those of "first"
+  Opinion opinion;
   std::string method;
   aggregation::WeightChoice choice;
   aggregation::Utility utility = aggregation::Utility::kPosition;
@@ -90,25 +109,28 @@ class RowMaker {
     });
   }
 
-  /// Whether every answer about a backbone's candidates came with their probabilities.
-  [[nodiscard]] bool tells_probabilities(const Backbone& backbone) const {
+  /// Whether an opinion on a backbone's candidates can be fused by such utilities.
+  [[nodiscard]] bool tells(const Backbone& backbone, const Opinion& opinion, aggregation::Utility utility) const {
+    using enum aggregation::Utility;
+    if (utility != kProbability && utility != kScore) return true;
     return std::all_of(outcomes_.begin(), outcomes_.end(), [&](const SeedOutcome& outcome) {
       const auto& [validation, test] = backbone(outcome);
-      return !validation.log_probabilities.empty() && !test.log_probabilities.empty();
+      if (opinion.values(validation).empty() || opinion.values(test).empty()) return false;
+      return utility == kProbability || (!validation.scores.empty() && !test.scores.empty());
     });
   }
 
-  /// Weights for orders of a backbone's candidates (eq. 4-6).
-  [[nodiscard]] Fusion choose(const Backbone& backbone, OrdersOf orders, const std::string& method,
+  /// Weights for an opinion on a backbone's candidates (eq. 4-6).
+  [[nodiscard]] Fusion choose(const Backbone& backbone, Opinion opinion, const std::string& method,
                               aggregation::Utility utility = aggregation::Utility::kPosition) const {
     std::vector<aggregation::RankingCase> cases;
     for (const SeedOutcome& outcome : outcomes_) {
-      const auto of_seed = ranking_cases(backbone(outcome).validation, orders, utility);
+      const auto of_seed = ranking_cases(backbone(outcome).validation, opinion, utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
     }
     auto choice = aggregation::choose_weights(cases, scale_, options_, utility);
     return {.backbone = backbone,
-            .orders = std::move(orders),
+            .opinion = std::move(opinion),
             .method = method,
             .choice = std::move(choice),
             .utility = utility};
@@ -124,25 +146,23 @@ class RowMaker {
     return result;
   }
 
-  /// The fusions that `aggregation.utility` admits, by the ranking method's name. Only the ranking by the first place has
-  /// probabilities; where there are none the positions stand in.
-  [[nodiscard]] std::vector<Fusion> choose_as_configured(const Backbone& backbone) const {
+  /// The best fusion that `aggregation.utility` admits. Positions stand in where nothing else is told.
+  [[nodiscard]] Fusion choose_as_configured(const Backbone& backbone, const Opinion& opinion,
+                                            const std::string& method) const {
     using enum aggregation::Utility;
-    const std::string& wanted = options_.utility;
-    const bool all = wanted == "validation";
-    const bool told = tells_probabilities(backbone);
+    std::vector<Fusion> fusions;
+    for (const auto utility : {kPosition, kReciprocal, kProbability, kScore}) {
+      const bool wanted = options_.utility == "validation" || options_.utility == name_of(utility);
+      if (wanted && tells(backbone, opinion, utility)) fusions.push_back(choose(backbone, opinion, method, utility));
+    }
+    return fusions.empty() ? choose(backbone, opinion, method) : best_of(fusions);
+  }
+
+  /// The same for each ranking method; by the order of the methods' names.
+  [[nodiscard]] std::vector<Fusion> choose_as_configured(const Backbone& backbone) const {
     std::vector<Fusion> result;
     for (const std::string& method : methods(backbone)) {
-      const bool by_probability = told && method == "first";
-      std::vector<aggregation::Utility> utilities;
-      if (all || wanted == "position" || (wanted == "probability" && !by_probability)) utilities.push_back(kPosition);
-      if (all || wanted == "reciprocal") utilities.push_back(kReciprocal);
-      if ((all || wanted == "probability") && by_probability) utilities.push_back(kProbability);
-      std::vector<Fusion> of_method;
-      for (const auto utility : utilities) {
-        of_method.push_back(choose(backbone, by_method(method), method, utility));
-      }
-      result.push_back(best_of(of_method));
+      result.push_back(choose_as_configured(backbone, by_method(method), method));
     }
     return result;
   }
@@ -175,7 +195,7 @@ class RowMaker {
     std::vector<std::int64_t> groups;
     for (const SeedOutcome& outcome : outcomes_) {
       const PhaseRanking& validation = fusion.backbone(outcome).validation;
-      const auto of_seed = ranking_cases(validation, fusion.orders, fusion.utility);
+      const auto of_seed = ranking_cases(validation, fusion.opinion, fusion.utility);
       cases.insert(cases.end(), of_seed.begin(), of_seed.end());
       groups.insert(groups.end(), validation.users.begin(), validation.users.end());
     }
@@ -185,14 +205,14 @@ class RowMaker {
     for_each_seed([&](const SeedOutcome& outcome, SeedRows& seed) {
       const auto& [validation, test] = fusion.backbone(outcome);
       std::vector<CandidateOrder> fused;
-      const auto& orders = fusion.orders(test);
+      const auto& orders = fusion.opinion.orders(test);
       for (std::size_t n = 0; n < test.users.size(); ++n) {
         const auto features = aggregation::gate_features(orders[n], interactions(test.users[n]), scale_);
         fused.push_back(aggregation::fuse_positions(orders[n], gate.weight(features)));
       }
       seed.rows.push_back(measured(name, title, test, ordered(test, fused)));
       fused.clear();
-      for (const auto& order : fusion.orders(validation)) {
+      for (const auto& order : fusion.opinion.orders(validation)) {
         fused.push_back(aggregation::fuse_positions(order, *weight++));
       }
       seed.rows.back().validation = metric_of(validation, ordered(validation, fused));
@@ -260,17 +280,19 @@ class RowMaker {
   }
 
   /// A phase's users as the choice of weights sees them.
-  [[nodiscard]] std::vector<aggregation::RankingCase> ranking_cases(const PhaseRanking& phase, const OrdersOf& orders,
+  [[nodiscard]] std::vector<aggregation::RankingCase> ranking_cases(const PhaseRanking& phase, const Opinion& opinion,
                                                                     aggregation::Utility utility) const {
+    using enum aggregation::Utility;
     std::vector<aggregation::RankingCase> cases;
-    const auto& given = orders(phase);
+    const auto& given = opinion.orders(phase);
     for (std::size_t n = 0; n < phase.users.size(); ++n) {
       const auto& candidates = phase.candidates[n];
       const auto place = std::find(candidates.begin(), candidates.end(), phase.targets[n]);
       cases.push_back({.language_model_order = given[n],
                        .target = place == candidates.end() ? -1 : place - candidates.begin(),
                        .interactions = interactions(phase.users[n])});
-      if (utility == aggregation::Utility::kProbability) cases.back().log_probabilities = phase.log_probabilities[n];
+      if (utility == kProbability || utility == kScore) cases.back().log_probabilities = opinion.values(phase)[n];
+      if (utility == kScore) cases.back().scores = phase.scores[n];
     }
     return cases;
   }
@@ -311,19 +333,22 @@ class RowMaker {
     return row;
   }
 
-  static aggregation::LanguageModelView view_of(const PhaseRanking& phase, const std::vector<CandidateOrder>& orders,
-                                                std::size_t user, aggregation::Utility utility) {
-    if (utility != aggregation::Utility::kProbability) return orders[user];
-    return {orders[user], phase.log_probabilities[user]};
+  static aggregation::CandidateViews views_of(const PhaseRanking& phase, const Opinion& opinion, std::size_t user,
+                                              aggregation::Utility utility) {
+    using enum aggregation::Utility;
+    const CandidateOrder& order = opinion.orders(phase)[user];
+    if (utility == kScore) return {order, opinion.values(phase)[user], phase.scores[user]};
+    if (utility == kProbability) return {order, opinion.values(phase)[user]};
+    return order;
   }
 
   [[nodiscard]] Lists fuse(const PhaseRanking& phase, const Fusion& fusion,
                            const aggregation::AdaptiveWeights& weights) const {
-    const auto& orders = fusion.orders(phase);
     std::vector<CandidateOrder> fused;
     for (std::size_t n = 0; n < phase.users.size(); ++n) {
       const double weight = weights.of(interactions(phase.users[n]));
-      fused.push_back(aggregation::fuse_positions(view_of(phase, orders, n, fusion.utility), weight, fusion.utility));
+      fused.push_back(
+          aggregation::fuse_positions(views_of(phase, fusion.opinion, n, fusion.utility), weight, fusion.utility));
     }
     return ordered(phase, fused);
   }
@@ -371,9 +396,13 @@ void keep_warm(PhaseRanking& phase) {
   pick(phase.users);
   pick(phase.targets);
   pick(phase.candidates);
+  if (!phase.scores.empty()) pick(phase.scores);
   if (!phase.log_probabilities.empty()) pick(phase.log_probabilities);
   for (auto& [name, orders] : phase.language_model) pick(orders);
-  for (auto& [name, orders] : phase.controls) pick(orders);
+  for (auto& [name, control] : phase.controls) {
+    pick(control.orders);
+    if (!control.scores.empty()) pick(control.scores);
+  }
 }
 
 /// Whether a backbone's candidates were asked about at all.
@@ -440,19 +469,19 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
     make.add_fusion("reciprocal utilities", "Utilities 1/position in place of -position",
                     RowMaker::best_of(make.choose_each(refit, aggregation::Utility::kReciprocal)));
   }
-  const auto by_probability = [&](const Backbone& backbone) {
-    return make.choose(backbone, by_method("first"), "first", aggregation::Utility::kProbability);
+  const auto add_told = [&](const std::string& name, const std::string& title, const Backbone& backbone,
+                            aggregation::Utility by) {
+    const Opinion first = by_method("first");
+    if (make.tells(backbone, first, by)) make.add_fusion(name, title, make.choose(backbone, first, "first", by));
   };
-  if (make.tells_probabilities(refit)) {
-    make.add_fusion("probability utilities", "Utilities from the language model's probabilities",
-                    by_probability(refit));
-  }
-  if (make.tells_probabilities(base)) {
-    make.add_fusion("base + ift, probabilities",
-                    setup.tunes ? "Base and IFT fused by probabilities, no augmentation"
-                                : "Base and LLM (not tuned) fused by probabilities, no augmentation",
-                    by_probability(base));
-  }
+  add_told("probability utilities", "Utilities from the language model's probabilities", refit,
+           aggregation::Utility::kProbability);
+  add_told("score utilities", "Utilities from the backbone's scores and the language model's probabilities", refit,
+           aggregation::Utility::kScore);
+  add_told("base + ift, probabilities",
+           setup.tunes ? "Base and IFT fused by probabilities, no augmentation"
+                       : "Base and LLM (not tuned) fused by probabilities, no augmentation",
+           base, aggregation::Utility::kProbability);
   for (const Fusion& it : augmented) make.add_fusion("llama4rec: " + it.method, "Llama4Rec, " + it.method, it);
   make.add_fusion(
       "base + ift",
@@ -466,7 +495,8 @@ RunRows make_rows(const RunSetup& setup, std::vector<SeedOutcome> outcomes) {
     make.add_fusion("data augmentation", "Data augmentation alone: refit fused, plain prompts", ways[ways.size() - 2]);
   }
   for (const auto& [name, unused] : outcomes.front().refit.validation.controls) {
-    make.add_fusion("fusion: " + name, "Control: fusion with " + name, make.choose(refit, by_control(name), ""));
+    make.add_fusion("fusion: " + name, "Control: fusion with " + name,
+                    make.choose_as_configured(refit, by_control(name), ""));
   }
   make.add_rounds(method);
   make.add_refit_controls();

@@ -16,7 +16,7 @@ struct SeedRow {
   evaluation::PerUser test;  ///< per-user metrics, by position in `SeedRows::users`
   double validation = -1;    ///< this seed's value of the choosing metric on validation; -1 where it was not looked at
   std::string method;        ///< the way of asking the language model, where the row has one
-  std::string utility;       ///< of a fusion: "position", "reciprocal" or "probability"
+  std::string utility;       ///< of a fusion: "position", "reciprocal", "probability" or "score"
   double a1 = -1;            ///< chosen weights; -1 where the row has none
   double a2 = -1;
   double weight = -1;  ///< a constant weight

@@ -8,7 +8,6 @@
 #include "data/leak_guard.h"
 #include "pipeline/augmentation_stages.h"
 #include "pipeline/candidate_chunks.h"
-#include "pipeline/control_orders.h"
 #include "pipeline/ranking_cases.h"
 #include "pipeline/round_models.h"
 #include "pipeline/seed_context.h"
@@ -143,6 +142,7 @@ class SeedStages {
   [[nodiscard]] PhaseRanking without_orders(const PhaseCases& cases, const TopKRecommender& model) const {
     const data::Split& split = setup_.split();
     PhaseRanking result;
+    result.scores = cases.scores;
     for (const auto& question : cases.ranking) {
       const InteractionIndex label =
           cases.phase == Phase::kTest ? split.test(question.user) : split.validation(question.user);

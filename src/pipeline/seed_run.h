@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/control_orders.h"
 #include "pipeline/language_model_ranking.h"
 #include "pipeline/run_setup.h"
 #include "pipeline/seed_record.h"
@@ -19,10 +20,11 @@ struct PhaseRanking {
   std::vector<UserIndex> users;
   std::vector<ItemIndex> targets;                  ///< -1: training never saw it (a miss by definition)
   std::vector<std::vector<ItemIndex>> candidates;  ///< best first
+  std::vector<std::vector<double>> scores;         ///< the recommender's, by user and candidate
   MethodOrders language_model;                     ///< by ranking method
   /// The language model's, by user and candidate: of standing first. Empty where it does not tell.
   std::vector<std::vector<double>> log_probabilities;
-  MethodOrders controls;  ///< other orders in the language model's place, by name
+  std::map<std::string, ControlOrders> controls;  ///< other orders in the language model's place, by name
 };
 
 /// A recommender's candidates at validation and test.

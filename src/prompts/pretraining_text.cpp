@@ -35,6 +35,10 @@ void PretrainingTextOptions::declare(config::OptionVisitor& visit) {
                "Most items of one pre-training text; longer histories are cut at random whole items.");
   visit.option("pretraining.drop_items", drop_items, config::between(0, 0.9),
                "Share of a history's items that are left out, drawn anew each epoch.");
+  visit.option(
+      "pretraining.shuffle_ties", shuffle_ties, config::between(0, 1),
+      "Share of the histories, drawn anew each epoch, whose items of equal timestamps are shuffled; the others "
+      "keep the file's order.");
   visit.option("pretraining.rating_share", rating_share, config::between(0, 1),
                "Share of the users whose rating history is read in an epoch, beside what they liked.");
   visit.option("pretraining.item_facts", item_facts, config::anything(),
@@ -52,7 +56,7 @@ PretrainingText::PretrainingText(const Dataset& dataset, InteractionSet allowed,
       seed_(seed),
       provenance_{.what = "pre-training text", .interactions = std::move(allowed)} {}
 
-std::vector<RatedItem> PretrainingText::shuffled_history(UserIndex user, bool liked_only, std::uint64_t epoch) const {
+std::vector<RatedItem> PretrainingText::history_of_epoch(UserIndex user, bool liked_only, std::uint64_t epoch) const {
   RandomStream random(seed_, liked_only ? "pretraining.liked" : "pretraining.ratings",
                       {epoch, static_cast<std::uint64_t>(user)});
   std::vector<RatedItem> history;
@@ -66,7 +70,9 @@ std::vector<RatedItem> PretrainingText::shuffled_history(UserIndex user, bool li
     history.push_back({.item = it.item, .rating = it.rating});
     times.push_back(it.timestamp);
   }
-  if (dataset_->has_timestamps) {
+  // Equal timestamps: as in the file, which is the order that targets stand in, or none.
+  const bool shuffled = options_.shuffle_ties >= 1 || random.uniform() < options_.shuffle_ties;
+  if (dataset_->has_timestamps && shuffled) {
     for (std::size_t begin = 0; begin < history.size();) {
       std::size_t end = begin + 1;
       while (end < history.size() && times[end] == times[begin]) ++end;
@@ -101,7 +107,7 @@ std::vector<llm::TrainingText> PretrainingText::epoch(std::int64_t epoch) const 
   std::vector<llm::TrainingText> result;
   RandomStream random(seed_, "pretraining.epoch", {stream_epoch});
   for (UserIndex user = 0; user < dataset_->users(); ++user) {
-    const std::vector<RatedItem> liked = shuffled_history(user, true, stream_epoch);
+    const std::vector<RatedItem> liked = history_of_epoch(user, true, stream_epoch);
     const auto cuts = borders(liked.size(), length, random);
     for (std::size_t piece = 0; piece + 1 < cuts.size(); ++piece) {
       if (cuts[piece + 1] - cuts[piece] < 2) continue;
@@ -112,7 +118,7 @@ std::vector<llm::TrainingText> PretrainingText::epoch(std::int64_t epoch) const 
       result.push_back(learned_after_heading(std::move(segments)));
     }
     if (random.uniform() >= options_.rating_share) continue;
-    const std::vector<RatedItem> rated = shuffled_history(user, false, stream_epoch);
+    const std::vector<RatedItem> rated = history_of_epoch(user, false, stream_epoch);
     const auto rating_cuts = borders(rated.size(), std::max<std::size_t>(2, length / 2), random);
     for (std::size_t piece = 0; piece + 1 < rating_cuts.size(); ++piece) {
       if (rating_cuts[piece + 1] - rating_cuts[piece] < 2) continue;

@@ -18,13 +18,14 @@ namespace llama4rec::prompts {
 struct PretrainingTextOptions {
   std::int64_t crop_items = 90;
   double drop_items = 0.1;
+  double shuffle_ties = 1;
   double rating_share = 0.2;
   bool item_facts = true;
   void declare(config::OptionVisitor& visit);
 };
 
 /// Draws an epoch's texts. Every user's liked items (ratings at or above the threshold) become "liked: A; B; ...", cut at
-/// random whole items into pieces; equal timestamps are shuffled and some items dropped, anew each epoch. For a share of the users
+/// random whole items into pieces; equal timestamps are shuffled (pretraining.shuffle_ties) and some items dropped, anew each epoch. For a share of the users
 /// the rating history ("ratings: A: 4; ...") follows in the same way; with `item_facts` also one line per item and epoch.
 class PretrainingText {
  public:
@@ -38,7 +39,7 @@ class PretrainingText {
   [[nodiscard]] std::vector<std::pair<std::string, std::int64_t>> tokenizer_texts() const;
 
  private:
-  [[nodiscard]] std::vector<RatedItem> shuffled_history(UserIndex user, bool liked_only, std::uint64_t epoch) const;
+  [[nodiscard]] std::vector<RatedItem> history_of_epoch(UserIndex user, bool liked_only, std::uint64_t epoch) const;
   [[nodiscard]] std::vector<std::string> facts(ItemIndex item) const;
 
   const Dataset* dataset_;

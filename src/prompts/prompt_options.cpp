@@ -1,5 +1,7 @@
 #include "prompts/prompt_options.h"
 
+#include <algorithm>
+
 namespace llama4rec::prompts {
 
 void PromptOptions::declare(config::OptionVisitor& visit) {
@@ -11,6 +13,11 @@ void PromptOptions::declare(config::OptionVisitor& visit) {
       "prompts.merge", merge, config::one_of({"place", "probability"}),
       "How orders of several prompts become one: all first places before all second ones, or, where the order is by "
       "the candidates' probabilities, by these.");
+  visit.option(
+      "prompts.methods", methods, config::one_of({"listwise", "first", "pointwise"}),
+      "Ranking methods that are asked, among which validation chooses: listwise (the generated order), first (by "
+      "the probability of standing first: one step), pointwise (by each candidate's expected rating).",
+      "IV-A5");
   visit.option("prompts.history_length", history_length, config::between(1, 1000),
                "Most items of a user's history in a prompt; the latest ones stay.");
   visit.option("prompts.similar_history_length", similar_history_length, config::between(1, 1000),
@@ -29,6 +36,12 @@ void PromptOptions::declare(config::OptionVisitor& visit) {
                "empty: the style's.");
 }
 
-std::vector<std::string> candidate_options() { return {"prompts.candidates", "prompts.chunk", "prompts.merge"}; }
+bool PromptOptions::asks(const std::string& method) const {
+  return std::find(methods.begin(), methods.end(), method) != methods.end();
+}
+
+std::vector<std::string> candidate_options() {
+  return {"prompts.candidates", "prompts.chunk", "prompts.merge", "prompts.methods"};
+}
 
 }  // namespace llama4rec::prompts

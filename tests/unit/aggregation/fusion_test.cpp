@@ -47,7 +47,7 @@ TEST(FusePositions, TakesTheLanguageModelAtItsProbabilities) {
   // Positions -1, -2, -3: mean -2, variance 2/3. Log-probabilities -1, -1, -4: mean -2, variance 2; scaled by sqrt(1/3) = .577: -1.423, -1.423, -3.155.
   const Order order{1, 0, 2};
   const std::vector<double> log_probabilities{-1, -1, -4};
-  const LanguageModelView view(order, log_probabilities);
+  const CandidateViews view(order, log_probabilities);
   // 0.5: -1.211, -1.711, -3.077: equally probable ones are left to the backbone, where their places would have made a tie.
   EXPECT_THAT(fuse_positions(view, 0.5, Utility::kProbability), ElementsAre(0, 1, 2));
   EXPECT_EQ(fused_position(view, 0, 1, Utility::kProbability), 1U) << "a tie, which the backbone decides";
@@ -61,6 +61,29 @@ TEST(FusePositions, TakesTheLanguageModelAtItsProbabilities) {
   const std::vector<double> moved{-90, -90, -90, -1};
   EXPECT_EQ(fuse_positions({sure_order, moved}, 0.45, Utility::kProbability),
             fuse_positions({sure_order, sure}, 0.45, Utility::kProbability));
+}
+
+TEST(FusePositions, TakesBothModelsAtTheirScores) {
+  // The backbone is sure of its first candidate and hardly tells the others apart: scores 9, 1, 1, 1 have mean 3 and variance 12, so
+  // with the variance 5/4 of -1..-4 and their mean -2.5: -0.564, -3.145, -3.145, -3.145.
+  const Order order{1, 2, 3, 0};
+  const std::vector<double> sure_backbone{9, 1, 1, 1};
+  // The language model's -1, -2, -3, -4 by its order: candidates 1, 2, 3, 0; already of that mean and variance.
+  const std::vector<double> even{-4, -1, -2, -3};
+  // 0.5: -2.282, -2.073, -2.573, -3.073.
+  EXPECT_THAT(fuse_positions({order, even, sure_backbone}, 0.5, Utility::kScore), ElementsAre(1, 0, 2, 3));
+  // 0.6: -1.938, -2.287, -2.687, -3.087: the backbone's first one wins, as it does not by places (-2.2, -1.6, -2.6, -3.6).
+  EXPECT_THAT(fuse_positions({order, even, sure_backbone}, 0.6, Utility::kScore), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(fuse_positions({order, even, sure_backbone}, 0.6, Utility::kProbability), ElementsAre(1, 0, 2, 3));
+  EXPECT_EQ(fused_position({order, even, sure_backbone}, 0.6, 1, Utility::kScore), 1U);
+  // Only differences count; scores that tell nothing are places.
+  const std::vector<double> moved{-10, -90, -90, -90};
+  EXPECT_EQ(fuse_positions({order, even, moved}, 0.55, Utility::kScore),
+            fuse_positions({order, even, sure_backbone}, 0.55, Utility::kScore));
+  for (const auto& nothing : {std::vector<double>{}, std::vector<double>{2, 2, 2, 2}}) {
+    EXPECT_EQ(fuse_positions({order, even, nothing}, 0.6, Utility::kScore),
+              fuse_positions({order, even}, 0.6, Utility::kProbability));
+  }
 }
 
 TEST(FusePositions, WithoutProbabilitiesTakesPositions) {

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <llama4rec/error.h>
 
 #include "unit/pipeline/tiny_setup.h"
 
@@ -54,7 +55,9 @@ class HighestFirst final : public LanguageModel {
  public:
   std::vector<Completion> complete(std::span<const CompletionRequest> requests, const CompletionProgress&) override {
     std::vector<Completion> answers;
+    asked += requests.size();
     for (const auto& request : requests) {
+      one_place_only = one_place_only && request.grammar.generate_first == 1;
       largest = std::max(largest, request.grammar.options.size());
       Completion answer;
       const auto number = [&](std::int64_t n) {
@@ -77,6 +80,10 @@ class HighestFirst final : public LanguageModel {
   [[nodiscard]] std::int64_t context_length() const override { return 1000; }
   [[nodiscard]] std::string fingerprint() const override { return "highest"; }
   std::size_t largest = 0;
+  std::size_t asked = 0;
+  bool one_place_only = true;  ///< no request asked for a whole order
+  OptionProbabilities told = OptionProbabilities::kAll;
+  [[nodiscard]] OptionProbabilities option_probabilities() const override { return told; }
 };
 
 TEST(CandidateChunks, OfAPhaseAreAskedApartAndMerged) {
@@ -107,6 +114,45 @@ TEST(CandidateChunks, OfAPhaseAreAskedApartAndMerged) {
   EXPECT_THAT(ranking_from_json(to_json(pair)).log_probabilities, pair.log_probabilities);
   const auto whole = in_chunks(10, "place");
   EXPECT_THAT(whole.orders.at("listwise")[0], ElementsAre(4, 3, 2, 1, 0));
+}
+
+TEST(RankingMethods, AreAskedAsFarAsTheyAreNamed) {
+  const auto setup =
+      testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5.0F}, {1, 5.0F}, {2, 5.0F}, {3, 5.0F}}}, 12), {});
+  PhaseCases cases;
+  cases.ranking.push_back({.user = 0, .history = {0, 1}, .ranked = {6, 9, 5}});
+  cases.rating.emplace_back();
+  for (const ItemIndex item : cases.ranking[0].ranked) cases.rating[0].push_back({.user = 0, .item = item});
+  prompts::CaseWriter writer(
+      setup->texts, setup->templates, setup->prompts, 1, [](const std::string&) { return 1; }, 1000);
+  HighestFirst model;
+  const auto by = [&](std::vector<std::string> methods) {
+    model = HighestFirst{};
+    prompts::PromptOptions options;
+    options.methods = std::move(methods);
+    return rank_with_language_model(cases, model, writer, setup->texts, false, options, "test");
+  };
+  const auto listwise = by({"listwise"});
+  EXPECT_THAT(listwise.orders, ::testing::ElementsAre(::testing::Key("listwise")));
+  EXPECT_TRUE(listwise.log_probabilities.empty());
+  const auto both = by({"first", "listwise"});
+  EXPECT_EQ(model.asked, 1U);
+  EXPECT_FALSE(model.one_place_only);
+  const auto first = by({"first"});
+  EXPECT_EQ(model.asked, 1U);
+  EXPECT_TRUE(model.one_place_only) << "the rest of the order is not generated";
+  EXPECT_THAT(first.orders, ::testing::ElementsAre(::testing::Key("first")));
+  EXPECT_EQ(first.orders.at("first"), both.orders.at("first"));
+  EXPECT_EQ(first.log_probabilities, both.log_probabilities);
+  EXPECT_THROW(by({}), UsageError);
+  // A model that tells no probabilities can do nothing but lists.
+  prompts::PromptOptions options;
+  options.methods = {"first", "pointwise"};
+  model.told = OptionProbabilities::kNone;
+  EXPECT_THROW(rank_with_language_model(cases, model, writer, setup->texts, false, options, "test"), UsageError);
+  options.methods = {"first", "listwise"};
+  EXPECT_THAT(rank_with_language_model(cases, model, writer, setup->texts, false, options, "test").orders,
+              ::testing::ElementsAre(::testing::Key("listwise")));
 }
 
 TEST(CandidateChunks, AreMergedByProbabilityOnRequest) {

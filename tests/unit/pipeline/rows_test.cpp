@@ -58,7 +58,7 @@ class Rows : public ::testing::Test {
       for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
         order(*it, "first", {2, 1, 0});
         order(*it, "listwise", {1, 0, 2});
-        it->controls["random order"].assign(it->users.size(), {0, 1, 2});
+        it->controls["random order"].orders.assign(it->users.size(), {0, 1, 2});
       }
     }
     result.refit_controls["random pairs"] = phase(test);
@@ -118,7 +118,8 @@ TEST_F(Rows, TheMethodFusesByTheUtilityThatIsConfigured) {
     for (const std::string name : {"llama4rec", "uniform", "best constant", "llama4rec: first", "base + ift"}) {
       EXPECT_EQ(row(rows, name).utility, utility) << name;
     }
-    EXPECT_EQ(row(rows, "fusion: random order").utility, "position") << "a control has no probabilities";
+    EXPECT_EQ(row(rows, "fusion: random order").utility, utility == "probability" ? "position" : utility)
+        << "chance has no probabilities";
     // The others stand beside it, each once.
     for (const std::string other : {"position", "reciprocal"}) {
       if (other == utility) {
@@ -143,6 +144,39 @@ TEST_F(Rows, TheMethodFusesByTheUtilityThatIsConfigured) {
   }
   EXPECT_EQ(row(with("probability"), "llama4rec").utility, "position");
   EXPECT_EQ(row(with("probability"), "llama4rec").validation, validation["position"]);
+}
+
+TEST_F(Rows, ScoresOfTheBackboneStandBesideProbabilitiesAlsoForControls) {
+  // The target is the middle one. The backbone all but excludes the first candidate's lead, the language model the last one's.
+  auto made = outcome(1, {1, 1, 1, 1}, {1, 1, 1, 1});
+  for (BackboneRanking* backbone : {&made.base, &made.refit, &made.base_augmented}) {
+    for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
+      it->language_model.erase("listwise");
+      order(*it, "first", {2, 1, 0});
+      it->log_probabilities.assign(it->users.size(), {-8, -0.2, -0.1});
+      it->scores.assign(it->users.size(), {3.1, 3, 0});
+      it->controls["item transitions"] = {
+          .orders = std::vector<CandidateOrder>(it->users.size(), {2, 1, 0}),
+          .scores = std::vector<std::vector<double>>(it->users.size(), {-8, -0.2, -0.1})};
+    }
+  }
+  const auto with = [&](const std::string& utility) {
+    const auto setup = testing::tiny_setup(dataset(), {"evaluation.cutoffs=3", "aggregation.metric=N@3",
+                                                       "prompts.candidates=3", "aggregation.utility=" + utility});
+    return make_rows(*setup, {made});
+  };
+  // Scaled to mean -2 and variance 2/3, at 0.5: about -2.07, -1.29, -2.64. By places all three tie.
+  const RunRows by_score = with("score");
+  EXPECT_DOUBLE_EQ(row(by_score, "llama4rec").validation, 1);
+  EXPECT_EQ(row(by_score, "llama4rec").utility, "score");
+  EXPECT_DOUBLE_EQ(row(by_score, "score utilities").validation, 1);
+  EXPECT_DOUBLE_EQ(row(by_score, "fusion: item transitions").validation, 1) << "a control may do what the method may";
+  EXPECT_EQ(row(by_score, "fusion: random order").utility, "position");
+  const RunRows by_position = with("position");
+  EXPECT_LT(row(by_position, "llama4rec").validation, 1);
+  EXPECT_LT(row(by_position, "fusion: item transitions").validation, 1);
+  EXPECT_DOUBLE_EQ(row(by_position, "score utilities").validation, 1) << "it stands beside the others";
+  EXPECT_EQ(row(with("validation"), "llama4rec").utility, "score");
 }
 
 TEST_F(Rows, TheMethodUsesTheAugmentationsThatValidationFavours) {
