@@ -7,14 +7,15 @@ if(LLAMA4REC_CCACHE)
 endif()
 
 # g++ 12 reports false -Wrestrict and -Wmaybe-uninitialized findings inside of std::string and std::optional (GCC bug 105651).
+# -Wpsabi warns of sixteen-number vectors as results on machines without AVX-512; none of them crosses a library of another build.
 # Flags that every target of ours shares (equal flags let them share one precompiled header).
 add_library(llama4rec_flags INTERFACE)
 target_compile_options(llama4rec_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   -Wno-missing-field-initializers  # designated initialisers leave defaults out on purpose
-  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-maybe-uninitialized -Wno-restrict>
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess -Wno-maybe-uninitialized -Wno-restrict -Wno-psabi>
   # g++ leaves signs out of -Wconversion for C++; OpenMP's pragmas are unread in the fuzz build.
-  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations;-Wno-sign-conversion -Wno-unknown-pragmas>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations;-Wno-sign-conversion -Wno-unknown-pragmas -Wno-psabi>)
 if(LLAMA4REC_NATIVE)
   target_compile_options(llama4rec_flags INTERFACE -march=native)
 endif()

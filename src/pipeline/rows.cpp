@@ -28,20 +28,24 @@ struct Opinion {
 /// The language model's by one of the ranking methods; the one by the first place has probabilities.
 Opinion by_method(const std::string& method) {
   static const Values kNone;
-  return {.orders = [method](const PhaseRanking& phase) -> const auto& {return phase.language_model.at(method);
+  Opinion opinion;
+  opinion.orders = [method](const PhaseRanking& phase) -> const std::vector<CandidateOrder>& {
+    return phase.language_model.at(method);
+  };
+  opinion.values = [method](const PhaseRanking& phase) -> const Values& {
+    return method == "first" ? phase.log_probabilities : kNone;
+  };
+  return opinion;
 }
-, .values = [method](const PhaseRanking& phase) -> const auto& {
-  return method == "first" ? phase.log_probabilities : kNone;
-}
-};  // namespace
-}  // namespace llama4rec::pipeline
+
 /// A control's in its place.
 Opinion by_control(const std::string& name) {
-  return {.orders = [name](const PhaseRanking& phase) -> const auto& {return phase.controls.at(name).orders;
-}
-, .values = [name](const PhaseRanking& phase) -> const auto& { return phase.controls.at(name).scores; }
-}
-;
+  Opinion opinion;
+  opinion.orders = [name](const PhaseRanking& phase) -> const std::vector<CandidateOrder>& {
+    return phase.controls.at(name).orders;
+  };
+  opinion.values = [name](const PhaseRanking& phase) -> const Values& { return phase.controls.at(name).scores; };
+  return opinion;
 }
 
 std::string name_of(aggregation::Utility utility) {
