@@ -31,22 +31,30 @@ void multiply_tile(const Tile& tile) {
   const float* right = tile.panel;
   for (std::int64_t k = 0; k < tile.depth; ++k, left += tile.column_stride, right += kPanelColumns) {
     Lane columns[kTileLanes];
+#pragma GCC unroll 4
     for (int lane = 0; lane < kTileLanes; ++lane) load(columns[lane], right + lane * kLaneWidth);
+#pragma GCC unroll 6
     for (int row = 0; row < kRows; ++row) {
       const float value = left[row * tile.row_stride];
+#pragma GCC unroll 4
       for (int lane = 0; lane < kTileLanes; ++lane) sums[row][lane] += value * columns[lane];
     }
   }
+  // Unrolled, or the sums would be kept in memory.
+#pragma GCC unroll 6
   for (int row = 0; row < kRows; ++row) {
-    float* to = tile.result + row * tile.result_stride;
-    for (int lane = 0; lane < kTileLanes; ++lane, to += kLaneWidth) {
+#pragma GCC unroll 4
+    for (int lane = 0; lane < kTileLanes; ++lane) {
+      float* to = tile.result + row * tile.result_stride + lane * kLaneWidth;
       const std::int64_t columns = std::min(kLaneWidth, tile.columns - lane * kLaneWidth);
       if (columns == kLaneWidth) {
         Lane before{};
         if (tile.add) load(before, to);
         store(to, before + sums[row][lane]);
       } else {
-        for (std::int64_t n = 0; n < columns; ++n) to[n] = (tile.add ? to[n] : 0.0F) + sums[row][lane][n];
+        float values[kLaneWidth];
+        store(values, sums[row][lane]);
+        for (std::int64_t n = 0; n < columns; ++n) to[n] = (tile.add ? to[n] : 0.0F) + values[n];
       }
     }
   }

@@ -150,8 +150,8 @@ class TileAttention {
     for (int p = 0; p < P; ++p) {
       for (int r = 0; r < R; ++r) {
         float* to = scratch.scores.data() + (r * blocks + first + p) * kBlockTokens;
-        store16(to, sums[p].sum[r][0]);
-        store16(to + 16, sums[p].sum[r][1]);
+        store_sixteen(to, sums[p].sum[r][0]);
+        store_sixteen(to + 16, sums[p].sum[r][1]);
       }
     }
   }
@@ -176,8 +176,8 @@ class TileAttention {
       const auto count = std::min(kPanel, dimension_ - from);
       for (int r = 0; r < R; ++r) {
         float both[kPanel];
-        store16(both, sums[p].sum[r][0]);
-        store16(both + 16, sums[p].sum[r][1]);
+        store_sixteen(both, sums[p].sum[r][0]);
+        store_sixteen(both + 16, sums[p].sum[r][1]);
         std::copy(both, both + count, rows[r].out + from);
       }
     }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -131,17 +130,15 @@ inline void PackedMatrix::put(const TileSums<R, Sum>& sums, const float* row_fac
         half[h] = sums.sum[row][h];
       } else {
         const auto at = static_cast<std::size_t>(panel * kPanel + 16 * h);
-        Vector16i shift;
-        std::memcpy(&shift, shifts_.data() + at, sizeof(shift));
-        half[h] = __builtin_convertvector(sums.sum[row][h] - shift, Vector16) *
-                  (load16(factors_.data() + at) * splat(row_factors[row]));
+        half[h] = convert<float>(sums.sum[row][h] - load_sixteen(shifts_.data() + at)) *
+                  (load_sixteen(factors_.data() + at) * row_factors[row]);
       }
     }
     float* to = y + row * y_stride + panel * kPanel;
     if (width == kPanel) {
       for (int h = 0; h < 2; ++h) {
-        if (into == Into::kAdd) half[h] += load16(to + 16 * h);
-        store16(to + 16 * h, half[h]);
+        if (into == Into::kAdd) half[h] += load_sixteen(to + 16 * h);
+        store_sixteen(to + 16 * h, half[h]);
       }
     } else {
       for (std::int64_t j = 0; j < width; ++j) {

@@ -8,20 +8,29 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/sixteen.h"
 #include "llm/engine/panel.h"
 #include "llm/engine/precision.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
 namespace llama4rec::llm {
 
-/// Most rows of a tile.
+/// Most rows of a tile, and halves of its panels whose sums are made at a time: as many as stay in the vector registers.
+#if defined(__AVX512F__)
 inline constexpr int kTileRows = 8;
+inline constexpr int kHalvesAtOnce = 2;
+#define LLAMA4REC_TILE [[gnu::always_inline]] inline
+#else
+inline constexpr int kTileRows = 6;
+inline constexpr int kHalvesAtOnce = 1;
+#define LLAMA4REC_TILE [[gnu::noinline]]  // inlined, its sums would be kept in memory
+#endif
 
-using Vector16 = float __attribute__((vector_size(64)));
-using Vector16i = std::int32_t __attribute__((vector_size(64)));
+using Vector16 = Sixteen<float>;
+using Vector16i = Sixteen<std::int32_t>;
 
 /// Sums of `R` rows by 32 outputs.
 template <int R, class Sum = Vector16>
@@ -29,20 +38,7 @@ struct TileSums {
   Sum sum[R][2] = {};
 };
 
-inline Vector16 splat(float value) {
-  return Vector16{value, value, value, value, value, value, value, value,
-                  value, value, value, value, value, value, value, value};
-}
-
-inline Vector16 load16(const float* from) {
-  Vector16 value;
-  std::memcpy(&value, from, sizeof(value));
-  return value;
-}
-
-inline void store16(float* to, const Vector16& value) { std::memcpy(to, &value, sizeof(value)); }
-
-/// How rows of X are multiplied with panels of W: one step is one input, or a pair of them.
+/// How rows of X are multiplied with panels of W: one step is one input, or a few of them. `half`: which sixteen of a panel's outputs.
 template <class X, class W>
 struct TileStep;
 
@@ -51,15 +47,11 @@ template <>
 struct TileStep<float, float> {
   static constexpr std::int64_t kInputs = 1;
   using Sum = Vector16;
-  struct Weights {
-    Vector16 low;
-    Vector16 high;
-  };
-  static Weights load(const float* panel, std::int64_t step) {
-    return {load16(panel + step * kPanel), load16(panel + step * kPanel + 16)};
+  static Vector16 load(const float* panel, std::int64_t step, int half) {
+    return load_sixteen(panel + step * kPanel + 16 * half);
   }
-  static Vector16 factor(const float* x, std::int64_t step) { return splat(x[step]); }
-  static void add(Vector16& sum, const Vector16& weights, const Vector16& factor) { sum += factor * weights; }
+  static float factor(const float* x, std::int64_t step) { return x[step]; }
+  static void add(Vector16& sum, const Vector16& weights, float factor) { sum += factor * weights; }
 };
 
 /// 8-bit weights from -127 to 127 in fours [in / 4][32][4], inputs from 0 to 255: exact whole numbers.
@@ -67,35 +59,64 @@ template <>
 struct TileStep<std::uint8_t, std::int8_t> {
   static constexpr std::int64_t kInputs = 4;
   using Sum = Vector16i;
+  static std::int32_t four(const std::uint8_t* x, std::int64_t step) {
+    std::int32_t values;
+    std::memcpy(&values, x + 4 * step, sizeof(values));
+    return values;
+  }
 #if defined(__AVX512VNNI__)
-  struct Weights {
-    __m512i low;
-    __m512i high;
-  };
-  static Weights load(const std::int8_t* panel, std::int64_t step) {
-    return {_mm512_loadu_si512(panel + step * 4 * kPanel), _mm512_loadu_si512(panel + step * 4 * kPanel + 64)};
+  static __m512i load(const std::int8_t* panel, std::int64_t step, int half) {
+    return _mm512_loadu_si512(panel + step * 4 * kPanel + 64 * half);
   }
-  static __m512i factor(const std::uint8_t* x, std::int64_t step) {
-    std::int32_t four;
-    std::memcpy(&four, x + 4 * step, sizeof(four));
-    return _mm512_set1_epi32(four);
-  }
+  static __m512i factor(const std::uint8_t* x, std::int64_t step) { return _mm512_set1_epi32(four(x, step)); }
   static void add(Vector16i& sum, __m512i weights, __m512i factor) {
-    sum = reinterpret_cast<Vector16i>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), factor, weights));
+    sum.part[0] =
+        reinterpret_cast<Vector16i::Part>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum.part[0]), factor, weights));
+  }
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+  /// The first and third of each four, and the second and fourth, as 16 bits: their products' sums in pairs are exact.
+  struct Pairs {
+    __m256i even;
+    __m256i odd;
+  };
+  struct Weights {
+    Pairs part[2];
+  };
+  static Weights load(const std::int8_t* panel, std::int64_t step, int half) {
+    const auto pairs = [&](int i) {
+      const auto* from = panel + step * 4 * kPanel + 64 * half + 32 * i;
+      const __m256i fours = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+      return Pairs{.even = _mm256_srai_epi16(_mm256_slli_epi16(fours, 8), 8), .odd = _mm256_srai_epi16(fours, 8)};
+    };
+    return {.part = { pairs(0), pairs(1) }};
+  }
+  static Pairs factor(const std::uint8_t* x, std::int64_t step) {
+    const __m256i fours = _mm256_set1_epi32(four(x, step));
+    return {.even = _mm256_and_si256(fours, _mm256_set1_epi16(0xFF)), .odd = _mm256_srli_epi16(fours, 8)};
+  }
+  static void add(Vector16i& sum, const Weights& weights, const Pairs& factor) {
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(weights.part[i].even, factor.even),
+                                                _mm256_madd_epi16(weights.part[i].odd, factor.odd));
+      sum.part[i] += reinterpret_cast<Vector16i::Part>(products);
+    }
   }
 #else
+  /// The first, second, third and fourth of each four.
   struct Weights {
-    const std::int8_t* low;
-    const std::int8_t* high;
+    Vector16i place[4];
   };
-  static Weights load(const std::int8_t* panel, std::int64_t step) {
-    return {panel + step * 4 * kPanel, panel + step * 4 * kPanel + 64};
+  static Weights load(const std::int8_t* panel, std::int64_t step, int half) {
+    std::int32_t fours[16];
+    std::memcpy(fours, panel + step * 4 * kPanel + 64 * half, sizeof(fours));
+    const auto all = load_sixteen(fours);
+    return {.place = {(all << 24) >> 24, (all << 16) >> 24, (all << 8) >> 24, all >> 24}};
   }
   static const std::uint8_t* factor(const std::uint8_t* x, std::int64_t step) { return x + 4 * step; }
-  static void add(Vector16i& sum, const std::int8_t* weights, const std::uint8_t* factor) {
-    for (int j = 0; j < 16; ++j) {
-      for (int k = 0; k < 4; ++k) sum[j] += std::int32_t{weights[4 * j + k]} * std::int32_t{factor[k]};
-    }
+  static void add(Vector16i& sum, const Weights& weights, const std::uint8_t* factor) {
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) sum += weights.place[k] * std::int32_t{factor[k]};
   }
 #endif
 };
@@ -106,13 +127,8 @@ struct TileStep<Bfloat16Bits, Bfloat16Bits> {
   static constexpr std::int64_t kInputs = 2;
   using Sum = Vector16;
 #if defined(__AVX512BF16__)
-  struct Weights {
-    __m512bh low;
-    __m512bh high;
-  };
-  static Weights load(const Bfloat16Bits* panel, std::int64_t step) {
-    return {reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + step * 2 * kPanel)),
-            reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + step * 2 * kPanel + 32))};
+  static __m512bh load(const Bfloat16Bits* panel, std::int64_t step, int half) {
+    return reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + step * 2 * kPanel + 32 * half));
   }
   static __m512bh factor(const Bfloat16Bits* x, std::int64_t step) {
     std::int32_t two;
@@ -120,32 +136,25 @@ struct TileStep<Bfloat16Bits, Bfloat16Bits> {
     return reinterpret_cast<__m512bh>(_mm512_set1_epi32(two));
   }
   static void add(Vector16& sum, __m512bh weights, __m512bh factor) {
-    sum = static_cast<Vector16>(_mm512_dpbf16_ps(static_cast<__m512>(sum), weights, factor));
+    sum.part[0] =
+        reinterpret_cast<Vector16::Part>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum.part[0]), weights, factor));
   }
 #else
-  struct Pairs {
-    Vector16 first;
-    Vector16 second;
+  template <class Values>
+  struct Pair {
+    Values first;
+    Values second;
   };
-  struct Weights {
-    Pairs low;
-    Pairs high;
-  };
-  static Weights load(const Bfloat16Bits* panel, std::int64_t step) {
-    const auto pairs = [](const Bfloat16Bits* from) {
-      Pairs both;
-      for (int j = 0; j < 16; ++j) {
-        both.first[j] = widen(from[2 * j]);
-        both.second[j] = widen(from[2 * j + 1]);
-      }
-      return both;
-    };
-    return {pairs(panel + step * 2 * kPanel), pairs(panel + step * 2 * kPanel + 32)};
+  static Pair<Vector16> load(const Bfloat16Bits* panel, std::int64_t step, int half) {
+    std::uint32_t pairs[16];
+    std::memcpy(pairs, panel + step * 2 * kPanel + 32 * half, sizeof(pairs));
+    const auto both = load_sixteen(pairs);
+    return {.first = with_bits_of<float>(both << 16), .second = with_bits_of<float>(both & 0xFFFF0000U)};
   }
-  static Pairs factor(const Bfloat16Bits* x, std::int64_t step) {
-    return {splat(widen(x[2 * step])), splat(widen(x[2 * step + 1]))};
+  static Pair<float> factor(const Bfloat16Bits* x, std::int64_t step) {
+    return {.first = widen(x[2 * step]), .second = widen(x[2 * step + 1])};
   }
-  static void add(Vector16& sum, const Pairs& weights, const Pairs& factor) {
+  static void add(Vector16& sum, const Pair<Vector16>& weights, const Pair<float>& factor) {
     sum += factor.second * weights.second;  // in the order of the instruction
     sum += factor.first * weights.first;
   }
@@ -175,31 +184,42 @@ struct PanelPrefetch {
 /// sums[p] += R rows of x (`stride` from row to row) by panels[p], over `in` inputs (a multiple of a step's). Several panels at a time keep the
 /// multipliers busy where rows are few.
 template <int R, int P, class X, class W, class Prefetch = NoPrefetch>
-[[gnu::always_inline]] inline void accumulate(TileSums<R, typename TileStep<X, W>::Sum> (&sums)[P], const X* x,
-                                              std::int64_t stride, const W* const (&panels)[P], std::int64_t in,
-                                              const Prefetch& prefetch = {}) {
+LLAMA4REC_TILE void accumulate(TileSums<R, typename TileStep<X, W>::Sum> (&sums)[P], const X* x, std::int64_t stride,
+                               const W* const (&panels)[P], std::int64_t in, const Prefetch& prefetch = {}) {
   using Step = TileStep<X, W>;
-  // Sums of the compiler's own, or it would write them to memory after every step.
-  TileSums<R, typename Step::Sum> own[P];
-#pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) own[p] = sums[p];
-  for (std::int64_t step = 0; step < in / Step::kInputs; ++step) {
-    prefetch(step);
-    decltype(Step::factor(x, step)) factors[R];
-#pragma GCC unroll 8
-    for (int row = 0; row < R; ++row) factors[row] = Step::factor(x + row * stride, step);
+#pragma GCC unroll 2
+  for (int first = 0; first < 2; first += kHalvesAtOnce) {
+    // Sums of the compiler's own, or it would write them to memory after every step.
+    typename Step::Sum own[P][R][kHalvesAtOnce];
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
-      const auto weights = Step::load(panels[p], step);
 #pragma GCC unroll 8
       for (int row = 0; row < R; ++row) {
-        Step::add(own[p].sum[row][0], weights.low, factors[row]);
-        Step::add(own[p].sum[row][1], weights.high, factors[row]);
+#pragma GCC unroll 2
+        for (int half = 0; half < kHalvesAtOnce; ++half) own[p][row][half] = sums[p].sum[row][first + half];
+      }
+    }
+    for (std::int64_t step = 0; step < in / Step::kInputs; ++step) {
+      if (first == 0) prefetch(step);
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 2
+        for (int half = 0; half < kHalvesAtOnce; ++half) {
+          const auto weights = Step::load(panels[p], step, first + half);
+#pragma GCC unroll 8
+          for (int row = 0; row < R; ++row) Step::add(own[p][row][half], weights, Step::factor(x + row * stride, step));
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 8
+      for (int row = 0; row < R; ++row) {
+#pragma GCC unroll 2
+        for (int half = 0; half < kHalvesAtOnce; ++half) sums[p].sum[row][first + half] = own[p][row][half];
       }
     }
   }
-#pragma GCC unroll 4
-  for (int p = 0; p < P; ++p) sums[p] = own[p];
 }
 
 /// Panels that are taken at a time beside R rows.

@@ -20,12 +20,13 @@ template <int R>
 TileSums<R> sum_pairs(const Bfloat16Bits* dy, const Bfloat16Bits* x, std::int64_t pairs) {
   TileSums<R> sums;
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
-    const auto inputs = Step::load(x, pair);
+    const auto low = Step::load(x, pair, 0);
+    const auto high = Step::load(x, pair, 1);
 #pragma GCC unroll 8
     for (int output = 0; output < R; ++output) {
       const auto factor = Step::factor(dy + pair * 2 * kPanel + 2 * output, 0);
-      Step::add(sums.sum[output][0], inputs.low, factor);
-      Step::add(sums.sum[output][1], inputs.high, factor);
+      Step::add(sums.sum[output][0], low, factor);
+      Step::add(sums.sum[output][1], high, factor);
     }
   }
   return sums;
@@ -35,11 +36,11 @@ TileSums<R> sum_pairs(const Bfloat16Bits* dy, const Bfloat16Bits* x, std::int64_
 void put(Vector16 low, Vector16 high, float* to, std::int64_t width, Into into) {
   if (width == kPanel) {
     if (into == Into::kAdd) {
-      low += load16(to);
-      high += load16(to + 16);
+      low += load_sixteen(to);
+      high += load_sixteen(to + 16);
     }
-    store16(to, low);
-    store16(to + 16, high);
+    store_sixteen(to, low);
+    store_sixteen(to + 16, high);
     return;
   }
   for (std::int64_t i = 0; i < width; ++i) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "recommenders/direct/lanes.h"
 
@@ -16,24 +15,23 @@ inline std::uint64_t mixed_key(std::uint64_t key, std::uint64_t index) {
   return x ^ (x >> 31U);
 }
 
-using UintLane = std::uint32_t __attribute__((vector_size(64)));
+using UintLane = Sixteen<std::uint32_t>;
 
 /// Thirty-two numbers, uniform in (0, 1) in steps of 2^-16: those of the key with the counters 32 pair to 32 pair + 31.
 inline void uniform_lanes(std::uint64_t key, std::uint32_t pair, Lane& first, Lane& second) {
-  const UintLane counters = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  constexpr std::uint32_t kCounters[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const UintLane counters = load_sixteen(kCounters);
   UintLane h = (counters + (16 * pair + static_cast<std::uint32_t>(key))) * 0x9E3779B1U;
   h ^= static_cast<std::uint32_t>(key >> 32U);
-  h = (h ^ (h >> 15U)) * 0x85EBCA77U;
-  h = (h ^ (h >> 13U)) * 0xC2B2AE3DU;
-  h ^= h >> 16U;
-  using SignedLane = std::int32_t __attribute__((vector_size(64)));
-  const UintLane low = h & 0xFFFFU;
-  const UintLane high = h >> 16U;
-  SignedLane whole;  // signed conversion is one instruction everywhere
-  std::memcpy(&whole, &low, sizeof whole);
-  first = __builtin_convertvector(whole, Lane) * 0x1p-16F + 0x1p-17F;
-  std::memcpy(&whole, &high, sizeof whole);
-  second = __builtin_convertvector(whole, Lane) * 0x1p-16F + 0x1p-17F;
+  h = (h ^ (h >> 15)) * 0x85EBCA77U;
+  h = (h ^ (h >> 13)) * 0xC2B2AE3DU;
+  h ^= h >> 16;
+  // Signed conversion is one instruction everywhere.
+  const auto uniform = [](const UintLane& bits) {
+    return convert<float>(with_bits_of<std::int32_t>(bits)) * 0x1p-16F + 0x1p-17F;
+  };
+  first = uniform(h & 0xFFFFU);
+  second = uniform(h >> 16);
 }
 
 /// Sixteen of them: those with the counters 16 c to 16 c + 15.

@@ -1,20 +1,21 @@
-// Sixteen float32 at a time, in whatever instructions the compiler has for them.
+// Rows of float32, sixteen numbers at a time.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
+
+#include "core/sixteen.h"
 
 namespace llama4rec::recommenders {
 
 inline constexpr std::int64_t kLaneWidth = 16;
 
-using Lane = float __attribute__((vector_size(64)));
+using Lane = Sixteen<float>;
 
 /// Row lengths are padded to whole lanes; the padding stays zero.
 inline std::int64_t padded(std::int64_t columns) { return (columns + kLaneWidth - 1) / kLaneWidth * kLaneWidth; }
 
-inline void load(Lane& lane, const float* from) { std::memcpy(&lane, from, sizeof lane); }
-inline void store(float* to, const Lane& lane) { std::memcpy(to, &lane, sizeof lane); }
+inline void load(Lane& lane, const float* from) { lane = load_sixteen(from); }
+inline void store(float* to, const Lane& lane) { store_sixteen(to, lane); }
 
 /// to += factor * from, over `length` values (whole lanes).
 inline void add_scaled(float* to, float factor, const float* from, std::int64_t length) {

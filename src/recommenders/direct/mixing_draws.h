@@ -39,7 +39,7 @@ class MixingDraws {
 /// 1 / (1 - rate) with probability 1 - rate, else 0, for sixteen values.
 inline Lane dropout_lane(std::uint64_t key, std::uint32_t c, float rate) {
   const Lane zero{};
-  return uniform_lane(key, c) >= rate ? zero + 1.0F / (1.0F - rate) : zero;
+  return select(uniform_lane(key, c) < rate, zero, zero + 1.0F / (1.0F - rate));
 }
 
 }  // namespace llama4rec::recommenders

@@ -8,18 +8,16 @@
 
 namespace llama4rec::recommenders {
 
-using IntLane = std::int32_t __attribute__((vector_size(64)));
-
 /// exp(x) for -87 <= x <= 88 with a relative error below 3e-7; smaller x count as -87. The range is cut to |r| <= ln 2 / 2 by powers of
 /// two, and r's exponential is its Taylor polynomial of degree 7.
 inline Lane exp_lane(Lane x) {
   const Lane floor_at = Lane{} - 87.0F;
-  x = x < floor_at ? floor_at : x;
+  x = select(x < floor_at, floor_at, x);
   const Lane half = Lane{} + 0.5F;
   const Lane scaled = x * 1.44269504F;
   // Truncation towards zero rounds to nearest when half is added with the sign.
-  const IntLane power = __builtin_convertvector(scaled + (scaled < 0.0F ? -half : half), IntLane);
-  const Lane whole = __builtin_convertvector(power, Lane);
+  const auto power = convert<std::int32_t>(scaled + select(scaled < 0.0F, -half, half));
+  const Lane whole = convert<float>(power);
   const Lane r = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;  // ln 2 in two parts
   Lane sum = Lane{} + 1.0F / 5040.0F;
   sum = sum * r + 1.0F / 720.0F;
@@ -29,10 +27,7 @@ inline Lane exp_lane(Lane x) {
   sum = sum * r + 0.5F;
   sum = sum * r + 1.0F;
   sum = sum * r + 1.0F;
-  const IntLane exponent = (power + 127) << 23;
-  Lane factor;
-  std::memcpy(&factor, &exponent, sizeof factor);
-  return sum * factor;
+  return sum * with_bits_of<float>((power + 127) << 23);
 }
 
 /// line[c] = exp(sharpness * (line[c] - 1)) for c in [0, count); returns their sum.

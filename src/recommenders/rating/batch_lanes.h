@@ -5,8 +5,6 @@
 
 namespace llama4rec::recommenders {
 
-using IntegerLane = std::int32_t __attribute__((vector_size(64)));
-
 /// Pairwise, so that the order is fixed and the error small.
 inline float lane_sum(const Lane& lane) {
   float halves[kLaneWidth];
@@ -17,7 +15,7 @@ inline float lane_sum(const Lane& lane) {
   return halves[0];
 }
 
-inline Lane lane_maximum(const Lane& a, const Lane& b) { return a > b ? a : b; }
+inline Lane lane_maximum(const Lane& a, const Lane& b) { return select(a > b, a, b); }
 
 /// e^x within about 2e-7 of itself, for x <= 88; below -87 it is e^-87, which is as good as 0 beside e^0.
 inline Lane lane_exp(Lane x) {
@@ -25,7 +23,7 @@ inline Lane lane_exp(Lane x) {
   constexpr float kLn2High = 0.693359375F;  // ln 2 in two parts (Cody and Waite), so that the remainder is exact
   constexpr float kLn2Low = -2.12194440e-4F;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  x = x < -87.0F ? Lane{} - 87.0F : x;
+  x = select(x < -87.0F, Lane{} - 87.0F, x);
   const Lane whole = (x * kLog2e + kRound) - kRound;
   const Lane r = (x - whole * kLn2High) - whole * kLn2Low;
   // Taylor's coefficients; |r| <= ln 2 / 2.
@@ -36,10 +34,7 @@ inline Lane lane_exp(Lane x) {
   p = p * r + 0.5F;
   p = p * r + 1.0F;
   p = p * r + 1.0F;
-  const IntegerLane exponent = (__builtin_convertvector(whole, IntegerLane) + 127) << 23;
-  Lane power;
-  std::memcpy(&power, &exponent, sizeof power);
-  return p * power;
+  return p * with_bits_of<float>((convert<std::int32_t>(whole) + 127) << 23);
 }
 
 }  // namespace llama4rec::recommenders

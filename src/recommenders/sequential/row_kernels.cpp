@@ -35,7 +35,7 @@ Lane gelu_share(const Lane& x) {
   const Lane u = kSlope * (x + kCube * x * x * x);
   Lane power = -2.0F * u;
   const Lane most = Lane{} + 80.0F;
-  power = power > most ? most : power;
+  power = select(power > most, most, power);
   return 1.0F / (1.0F + exp_lane(power));
 }
 
@@ -98,7 +98,9 @@ void gelu_backward(const float* from, std::int64_t count, float* slopes) {
     if (n + kLaneWidth <= count) {
       load(before, slopes + n);
     } else {
-      std::copy(slopes + n, slopes + count, reinterpret_cast<float*>(&before));
+      float rest[kLaneWidth] = {};
+      std::copy(slopes + n, slopes + count, rest);
+      load(before, rest);
     }
     return before * derivative;
   });
@@ -122,7 +124,9 @@ float exponentials(float* line, std::int64_t count, float factor, float shift) {
     if (n + kLaneWidth <= count) {
       sums += power;
     } else {
-      for (std::int64_t rest = 0; n + rest < count; ++rest) sums[rest] += power[rest];
+      float rest[kLaneWidth] = {};
+      for (std::int64_t i = 0; n + i < count; ++i) rest[i] = power[i];
+      sums += load_sixteen(rest);
     }
     return power;
   });

@@ -159,7 +159,7 @@ void AttentionPooling::backward(const Slice& slice) {
           Lane unit = Lane{} + bias[t];
           for (std::size_t k = 0; k < dimension; ++k) unit += row[k] * product[k];
           score_sums[t] += score_slope * lane_maximum(unit, Lane{});
-          const Lane unit_slope = unit > 0.0F ? score[t] * score_slope : Lane{};
+          const Lane unit_slope = select(unit > 0.0F, score[t] * score_slope, Lane{});
           bias_sums[t] += unit_slope;
           for (std::size_t k = 0; k < dimension; ++k) {
             weight_sums[t * dimension + k] += unit_slope * product[k];

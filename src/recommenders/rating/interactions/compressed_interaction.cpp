@@ -157,7 +157,7 @@ void CompressedInteraction::backward(const Slice& slice) {
           load(total, gradient + k * slice.width + s);
           output_sum += slope * value;
           total += output * slope;
-          total = value > 0.0F ? total : Lane{};
+          total = select(value > 0.0F, total, Lane{});
           bias_sum += total;
           store(gradient + k * slice.width + s, total);
         }

@@ -128,7 +128,7 @@ void FieldAttention::attend_gradient(const Lane* projected, const Lane* attentio
   Lane* key_gradient = query_gradient + side;
   Lane* value_gradient = query_gradient + 2 * side;
   Lane* residual_gradient = query_gradient + 3 * side;
-  for (std::size_t n = 0; n < side; ++n) residual_gradient[n] = result[n] > 0.0F ? output_gradient[n] : Lane{};
+  for (std::size_t n = 0; n < side; ++n) residual_gradient[n] = select(result[n] > 0.0F, output_gradient[n], Lane{});
   for (std::size_t head = 0; head < heads_; ++head) {
     const std::size_t first = head * head_dimension_;
     for (std::size_t i = 0; i < fields_; ++i, attention += fields_) {

@@ -103,7 +103,7 @@ void Mlp::backward(const Slice& slice, const float* input, float* input_gradient
         Lane value;
         load(slope, row + s);
         load(value, values + s);
-        slope = value > 0.0F ? slope : Lane{};
+        slope = select(value > 0.0F, slope, Lane{});
         sum += slope;
         store(row + s, slope);
       }
