@@ -18,7 +18,7 @@ SequenceLesson Cl4SRec::lesson(const EncoderShape& shape, std::span<const Sequen
   const auto views = [&] {
     std::vector<Sequence> drawn;
     for (const auto& sequence : sequences) {
-      drawn.push_back(random_view(sequence, options_.ratios, shape.items, random));
+      drawn.push_back(random_view(input_of(sequence, shape), options_.ratios, shape.items, random));
     }
     return drawn;
   };

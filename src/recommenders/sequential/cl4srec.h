@@ -13,8 +13,8 @@ struct Cl4SRecOptions {
   void declare(config::OptionVisitor& visit);
 };
 
-/// SASRec's loss plus `weight` times a contrastive one (equation 3): two random views of each window agree with each other and not with the
-/// batch's other views, by the cosine of the states at their ends over the temperature.
+/// SASRec's loss plus `weight` times a contrastive one (equation 3): two random views of each window's last `sequence.length` items agree with
+/// each other and not with the batch's other views, by the cosine of the states at their ends over the temperature.
 class Cl4SRec final : public SasRec {
  public:
   Cl4SRec(SequenceSettings settings, SasRecOptions sasrec, const Cl4SRecOptions& options)

@@ -14,9 +14,8 @@ namespace llama4rec::recommenders {
 
 using Sequence = std::vector<ItemIndex>;
 
-/// Sequences of at most `length` items, oldest first. "last": the end of each history. "all": the end, the piece before it, and so on;
-/// neighbours share one item, so that with next-item targets every item but the first of a history is a target once. Pieces of one item are left
-/// out: they have no target.
+/// Sequences of 2 to `length` items, oldest first. "last": the end of each history. "all": the end, the piece before it, and so on;
+/// neighbours share one item, so that every item but the first of a history has its predecessor in exactly one window. A history of one item has none.
 std::vector<Sequence> training_windows(const std::vector<std::vector<ItemIndex>>& histories, std::int64_t length,
                                        const std::string& windows);
 

@@ -84,7 +84,7 @@ FitSummary SequenceRecommender::fit(const TopKTrainingData& data, const FitHooks
   }
   // A model that is continued has the length that it was made with, whatever the option says now.
   const auto length = continued ? encoder_->shape().length : settings_.sequence.length;
-  const auto windows = training_windows(data.histories, length, settings_.sequence.windows);
+  const auto windows = training_windows(data.histories, window_length(length), settings_.sequence.windows);
   if (windows.empty()) {
     throw DataError(fmt::format("{}: no user has two interactions; there is no sequence to learn from", name()));
   }

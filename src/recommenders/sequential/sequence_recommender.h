@@ -29,6 +29,8 @@ class SequenceRecommender : public TopKBase {
   void save(const std::filesystem::path& file) const override;
   void load(const std::filesystem::path& file) override;
 
+  /// Items of a training window for a model of `positions`: as many as put one at every position that a prediction reads.
+  [[nodiscard]] virtual std::int64_t window_length(std::int64_t positions) const { return positions; }
   /// What a batch of training windows teaches. All draws are functions of `seed`, which no other batch has.
   [[nodiscard]] virtual SequenceLesson lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
                                               std::uint64_t seed) const = 0;

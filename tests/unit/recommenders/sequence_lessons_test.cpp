@@ -35,6 +35,65 @@ TEST(TrainingWindows, CoverAHistoryFromItsEndAndShareOneItem) {
   EXPECT_THAT(training_windows(histories, 3, "last"), ElementsAre(Sequence{4, 5, 6}, Sequence{7, 8}));
 }
 
+/// Histories of 0 to 49 different items.
+std::vector<std::vector<ItemIndex>> histories_of_all_lengths() {
+  std::vector<std::vector<ItemIndex>> histories(50);
+  ItemIndex next = 0;
+  for (std::size_t length = 0; length < histories.size(); ++length) {
+    for (std::size_t n = 0; n < length; ++n) histories[length].push_back(next++);
+  }
+  return histories;
+}
+
+std::map<ItemIndex, int> target_counts(const SequenceLesson& lesson) {
+  std::map<ItemIndex, int> counts;
+  for (const auto& target : lesson.targets) ++counts[target.item];
+  return counts;
+}
+
+TEST(SasRecWindows, MakeEveryItemButTheFirstATargetOnceAndReachThePositionsThatAPredictionReads) {
+  const SasRec model({}, {});
+  const auto histories = histories_of_all_lengths();
+  for (const std::int64_t length : {2, 3, 7, 20}) {
+    const auto windows = training_windows(histories, model.window_length(length), "all");
+    const EncoderShape shape{.items = 2000, .length = length, .dimension = 8};
+    const auto lesson = model.lesson(shape, windows, 1);
+    const auto counts = target_counts(lesson);
+    for (const auto& history : histories) {
+      for (std::size_t n = 0; n < history.size(); ++n) {
+        const auto found = counts.find(history[n]);
+        EXPECT_EQ(found == counts.end() ? 0 : found->second, n == 0 ? 0 : 1) << history.size() << " " << n;
+      }
+    }
+    std::size_t longest_read = 0;
+    for (const auto& input : lesson.inputs) {
+      EXPECT_GE(input.size(), 1U);  // nothing is predicted from nothing
+      longest_read = std::max(longest_read, input.size());
+    }
+    EXPECT_EQ(longest_read, model.input_of(histories.back(), shape).size()) << length;
+  }
+}
+
+TEST(Bert4RecWindows, HoldEveryItemAndReachThePositionsThatAPredictionReads) {
+  const Bert4Rec model({}, {});
+  const auto histories = histories_of_all_lengths();
+  for (const std::int64_t length : {2, 3, 7, 20}) {
+    const auto windows = training_windows(histories, model.window_length(length), "all");
+    std::set<ItemIndex> held;
+    std::size_t longest_read = 0;
+    for (const auto& window : windows) {
+      EXPECT_GE(window.size(), 2U);
+      longest_read = std::max(longest_read, window.size());
+      held.insert(window.begin(), window.end());
+    }
+    for (const auto& history : histories) {
+      for (const auto item : history) EXPECT_EQ(held.contains(item), history.size() > 1) << item;
+    }
+    const EncoderShape shape{.items = 2000, .length = length, .dimension = 8};
+    EXPECT_EQ(longest_read, model.input_of(histories.back(), shape).size()) << length;
+  }
+}
+
 TEST(SequenceBatches, TakeEverySequenceOnceAndOthersTogetherInAnotherEpoch) {
   const auto sequences = random_sequences(103, 50, 1);
   const auto batches = plan_sequence_batches(sequences, 10, 5, 1);
@@ -184,6 +243,20 @@ TEST(Cl4SRecLesson, AddsTwoViewsOfEveryWindow) {
   EXPECT_EQ(lesson.contrast->temperature, 0.7);
   options.weight = 0;
   EXPECT_FALSE(Cl4SRec({}, {}, options).lesson(shape(30), windows, 3).contrast.has_value());
+}
+
+TEST(Cl4SRecLesson, TakesViewsOfWhatAPredictionWouldRead) {
+  Cl4SRecOptions options;
+  options.weight = 1;
+  options.ratios = {.crop = 1, .mask = 0, .reorder = 0};
+  const Cl4SRec model({}, {}, options);
+  EncoderShape few = shape(30);
+  few.length = 3;
+  const std::vector<Sequence> windows = {{5, 6, 7, 8}, {1, 2}};
+  const auto lesson = model.lesson(few, windows, 3);
+  EXPECT_THAT(lesson.inputs, ElementsAre(Sequence{5, 6, 7}, Sequence{1}));
+  EXPECT_THAT(lesson.contrast->first, ElementsAre(Sequence{6, 7, 8}, Sequence{1, 2}));
+  EXPECT_THAT(lesson.contrast->second, ElementsAre(Sequence{6, 7, 8}, Sequence{1, 2}));
 }
 
 TEST(SequenceViews, CropMaskAndReorderTheirShare) {

@@ -9,6 +9,7 @@
 #include <llama4rec/error.h>
 
 #include "recommenders/registry.h"
+#include "recommenders/sequential/encoder_shape.h"
 #include "tensor/safetensors.h"
 #include "unit/recommenders/fixtures.h"
 
@@ -78,6 +79,47 @@ TEST_P(SequenceModelTest, LearnsWhatFollows) {
     right += values.argmax().item<std::int64_t>() == (last + 1) % 24 ? 1 : 0;
   }
   EXPECT_GE(right, 20);
+}
+
+/// The rows of the model's positions, the farthest first, [6, 16].
+torch::Tensor positions(const TopKRecommender& model) {
+  const TemporaryFolder folder;
+  model.save(folder / "model");
+  const auto weights = tensor::read_safetensors(folder / "model").tensors.at("weights").clone();
+  const auto parts = encoder_parts({.items = 15, .length = 6, .dimension = 16, .layers = 1});
+  const auto part = std::find_if(parts.begin(), parts.end(), [](const auto& p) { return p.name == "positions"; });
+  return weights.narrow(0, part->offset, part->elements()).view(part->shape);
+}
+
+TEST_P(SequenceModelTest, TrainsEveryPositionThatAPredictionReads) {
+  const auto start = positions(*[] {
+    auto fresh = model(1, {"train.epochs=1", "train.learning_rate=1e-9"});
+    fresh->fit(circle(20, 15, 30), {});
+    return fresh;
+  }());
+  const auto learner = model(1, {"train.epochs=3"});
+  learner->fit(circle(20, 15, 30), {});
+  const auto moved = (positions(*learner) - start).abs().amax(1);
+  for (std::int64_t place = 0; place < 6; ++place) EXPECT_GT(moved[place].item<float>(), 1e-3) << place;
+}
+
+TEST_P(SequenceModelTest, ReadsTheEndOfALongerHistoryAndAllOfIt) {
+  const auto learner = model(1, {"train.epochs=3"});
+  learner->fit(circle(20, 15, 30), {});
+  const auto of = [&](const std::vector<ItemIndex>& history) {
+    return learner->score(std::vector<UserIndex>{0}, std::vector<std::vector<ItemIndex>>{history});
+  };
+  const std::vector<ItemIndex> history = {9, 1, 12, 3, 4, 5, 6, 7, 8, 10};
+  // Six positions; BERT4Rec's mask takes the last.
+  const std::size_t read = GetParam().model == "bert4rec" ? 5 : 6;
+  const auto expected = of(history);
+  EXPECT_TRUE(torch::equal(of({history.end() - static_cast<std::ptrdiff_t>(read), history.end()}), expected));
+  auto other = history;
+  other[history.size() - read] = 0;
+  EXPECT_FALSE(torch::equal(of(other), expected));
+  other = history;
+  other[history.size() - read - 1] = 0;
+  EXPECT_TRUE(torch::equal(of(other), expected));
 }
 
 TEST_P(SequenceModelTest, GivesTheSameParametersForTheSameSeedAndOthersForAnother) {
