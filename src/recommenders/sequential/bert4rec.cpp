@@ -13,25 +13,27 @@ void Bert4RecOptions::declare(config::OptionVisitor& visit) {
                "Share of the windows of which only the last item is masked.");
 }
 
+std::vector<std::size_t> Bert4Rec::hidden_places(std::size_t length, RandomStream& random) const {
+  if (random.uniform() < options_.last_share) return {length - 1};
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < length; ++i) {
+    if (random.uniform() < options_.mask_probability) places.push_back(i);
+  }
+  if (places.empty()) return {random.below(length)};
+  if (places.size() == length) places.erase(places.begin() + static_cast<std::ptrdiff_t>(random.below(length)));
+  return places;
+}
+
 SequenceLesson Bert4Rec::lesson(const EncoderShape& shape, std::span<const Sequence> sequences,
                                 std::uint64_t seed) const {
   RandomStream random(seed, "recommenders.bert4rec_masks");
   SequenceLesson result{.sight = sight(), .seed = seed};
   for (std::size_t row = 0; row < sequences.size(); ++row) {
     Sequence masked = sequences[row];
-    const auto hide = [&](std::size_t i) {
+    for (const auto place : hidden_places(masked.size(), random)) {
       result.targets.push_back(
-          {.row = static_cast<std::int64_t>(row), .position = static_cast<std::int64_t>(i), .item = masked[i]});
-      masked[i] = static_cast<ItemIndex>(shape.items);
-    };
-    const auto before = result.targets.size();
-    if (random.uniform() < options_.last_share) {
-      hide(masked.size() - 1);
-    } else {
-      for (std::size_t i = 0; i < masked.size(); ++i) {
-        if (random.uniform() < options_.mask_probability) hide(i);
-      }
-      if (result.targets.size() == before) hide(random.below(masked.size()));
+          {.row = static_cast<std::int64_t>(row), .position = static_cast<std::int64_t>(place), .item = masked[place]});
+      masked[place] = static_cast<ItemIndex>(shape.items);
     }
     result.inputs.push_back(std::move(masked));
   }

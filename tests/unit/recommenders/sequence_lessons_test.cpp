@@ -204,6 +204,22 @@ TEST(Bert4RecLesson, NeverShowsWhatItAsksFor) {
   EXPECT_NEAR(share / items, 0.75 * 0.3 + 0.25 / 8, 0.05);
 }
 
+TEST(Bert4RecLesson, AsksForNothingWithoutAnythingToGoBy) {
+  Bert4RecOptions options;
+  options.mask_probability = 0.9;
+  options.last_share = 0;
+  const Bert4Rec model({}, options);
+  const std::vector<Sequence> windows(500, Sequence{3, 4});
+  const auto lesson = model.lesson(shape(30), windows, 3);
+  ASSERT_EQ(lesson.targets.size(), windows.size());
+  int first = 0;
+  for (const auto& input : lesson.inputs) {
+    EXPECT_EQ(std::count(input.begin(), input.end(), 30), 1);
+    if (input[0] == 30) ++first;
+  }
+  EXPECT_NEAR(first, 250, 60);  // which of the two is by lot: deviation 11
+}
+
 TEST(Bert4RecLesson, MasksTheLastItemAloneWhenAllWindowsAreSuch) {
   Bert4RecOptions options;
   options.last_share = 1;
