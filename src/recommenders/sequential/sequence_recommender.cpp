@@ -53,6 +53,7 @@ void SequenceRecommender::take(std::unique_ptr<SequenceEncoder> encoder) {
 double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::int64_t epoch,
                                         const tensor::World& world, Adam& adam) {
   double total = 0;
+  double targets = 0;
   std::uint64_t number = 0;
   for (const auto& places : plan_sequence_batches(windows, settings_.sequence.batch_size, settings_.seed, epoch)) {
     std::vector<Sequence> batch;
@@ -67,9 +68,10 @@ double SequenceRecommender::train_epoch(std::span<const Sequence> windows, std::
     const double value = kernels_->loss_and_gradient(*encoder_, taught);
     world.sum(encoder_->gradient());
     update(*encoder_, adam);
-    total += value * static_cast<double>(batch.size());
+    total += value * static_cast<double>(taught.targets.size());
+    targets += static_cast<double>(taught.targets.size());
   }
-  return world.sum(total) / static_cast<double>(windows.size());
+  return world.sum(total) / targets;
 }
 
 FitSummary SequenceRecommender::fit(const TopKTrainingData& data, const FitHooks& hooks) {

@@ -298,6 +298,28 @@ TEST_P(SequenceModelTest, ReachesTheSameBitsAfterKills) {
   EXPECT_EQ(summary.best_epoch, expected.best_epoch);
 }
 
+TEST(SequenceLoss, IsTheMeanOverAllTargetsHoweverTheyAreBatched) {
+  std::vector<std::vector<ItemIndex>> histories;
+  for (std::size_t user = 0; user < 30; ++user) {
+    std::vector<ItemIndex> history;
+    for (std::size_t n = 0; n < 2 + user % 5; ++n) history.push_back(static_cast<ItemIndex>((user * 5 + n * n) % 15));
+    histories.push_back(history);
+  }
+  const auto data = training_data(std::move(histories), 15);
+  const auto loss = [&](const char* batch_size) {
+    // Without dropout and all but without steps every batch has the same weights.
+    const auto learner = create_top_k(
+        "sasrec",
+        configuration(options({"sasrec", "fast"},
+                              {"train.epochs=1", batch_size, "train.learning_rate=1e-9", "sequence.dropout=0"})),
+        1);
+    double value = 0;
+    learner->fit(data, {.validation_score = {}, .on_epoch = [&](const EpochReport& report) { value = report.loss; }});
+    return value;
+  };
+  EXPECT_NEAR(loss("sequence.batch_size=4"), loss("sequence.batch_size=100"), 1e-5);
+}
+
 TEST_P(SequenceModelTest, ContinuesASavedModelFromItsParameters) {
   const auto data = circle(20, 15, 8);
   const TemporaryFolder folder;
