@@ -15,7 +15,8 @@ inline float lane_sum(const Lane& lane) {
   return halves[0];
 }
 
-inline Lane lane_maximum(const Lane& a, const Lane& b) { return select(a > b, a, b); }
+/// The larger of two values. A NaN of `a` stays, so that a relu does not hide that training has diverged.
+inline Lane lane_maximum(const Lane& a, const Lane& b) { return select(b > a, b, a); }
 
 /// e^x within about 2e-7 of itself, for x <= 88; below -87 it is e^-87, which is as good as 0 beside e^0.
 inline Lane lane_exp(Lane x) {

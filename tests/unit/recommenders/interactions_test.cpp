@@ -1,5 +1,7 @@
 // Each interaction's output on a tiny example, worked out by hand: two or three fields with embeddings of two values.
 #include <cmath>
+#include <limits>
+#include <memory>
 
 #include <gtest/gtest.h>
 
@@ -161,6 +163,29 @@ TEST(FieldAttention, KeepsItsHeadsApart) {
   example.set("attention.output", {1, 10, 0, 0});
   // Field 1: head 1 scores (1, 0) over values (1, 0), head 2 scores (0, 0) over values (0, 2).
   EXPECT_NEAR(example.output(attention), std::exp(1.0) / (std::exp(1.0) + 1) + 10 * 1, 1e-4);
+}
+
+TEST(Interactions, LetANaNThroughTheirRelus) {
+  constexpr auto kNaN = std::numeric_limits<float>::quiet_NaN();
+  const auto output = [&](const auto& make) {
+    ParameterLayout layout;
+    const auto interaction = make(layout);
+    Example example(layout, {kNaN, 1, 2, 3});
+    for (const Parameter& p : layout.parameters()) {
+      example.set(p.name, std::vector<float>(static_cast<std::size_t>(p.size), 1.0F));
+    }
+    return example.output(*interaction);
+  };
+  EXPECT_TRUE(std::isnan(
+      output([](auto& layout) { return std::make_unique<DeepPart>(kTwoFields, MlpOptions{.hidden = {2}}, layout); })));
+  EXPECT_TRUE(std::isnan(output([](auto& layout) {
+    return std::make_unique<CompressedInteraction>(kTwoFields, std::vector<std::int64_t>{2}, true, 0, layout);
+  })));
+  EXPECT_TRUE(
+      std::isnan(output([](auto& layout) { return std::make_unique<AttentionPooling>(kTwoFields, 2, 0, 0, layout); })));
+  EXPECT_TRUE(std::isnan(output([](auto& layout) {
+    return std::make_unique<FieldAttention>(kTwoFields, FieldAttentionOptions{.layers = 1}, layout);
+  })));
 }
 
 TEST(LaneExp, IsTheExponential) {
