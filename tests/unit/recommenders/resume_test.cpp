@@ -88,6 +88,35 @@ TEST_P(ResumeTest, ReachesTheSameBitsAfterKillsAtRandomEpochs) {
   EXPECT_EQ(summary.best_epoch, expected.best_epoch);
 }
 
+TEST_P(ResumeTest, GoesOnWithAnotherNumberOfThreads) {
+  const auto data = two_groups(24, 40, 8, 3);
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto whole = model();
+  whole->fit(data, {});
+  const TemporaryFolder folder;
+  FitHooks watched;
+  watched.checkpoint = {.file = folder / "state", .key = "a", .time_share = 1e9};
+  watched.on_epoch = [](const EpochReport& report) {
+    if (report.epoch == 10) throw Killed();
+  };
+  EXPECT_THROW(model()->fit(data, watched), Killed);
+  at::set_num_threads(3);
+  std::vector<std::int64_t> epochs;
+  watched.on_epoch = [&](const EpochReport& report) { epochs.push_back(report.epoch); };
+  const auto resumed = model();
+  resumed->fit(data, watched);
+  at::set_num_threads(before);
+  ASSERT_FALSE(epochs.empty());
+  EXPECT_EQ(epochs.front(), 10);  // the ninth is the last that was kept
+  // Own kernels give the same bits with any number of threads, libtorch's operators up to rounding.
+  if (GetParam().kernels == "fast") {
+    EXPECT_TRUE(torch::equal(scores(*resumed), scores(*whole)));
+  } else {
+    EXPECT_TRUE(torch::allclose(scores(*resumed), scores(*whole), 1e-3, 1e-3));
+  }
+}
+
 TEST_P(ResumeTest, TakesAFinishedTrainingAsItIs) {
   const auto data = two_groups(24, 40, 8, 3);
   const TemporaryFolder folder;

@@ -67,10 +67,13 @@ class SequenceModelTest : public testing::TestWithParam<Case> {
   }
 };
 
+/// libtorch's matrix products may round equal rows differently, by their place in the matrix.
+bool same_up_to_rounding(const torch::Tensor& a, const torch::Tensor& b) { return torch::allclose(a, b, 1e-4, 1e-6); }
+
 TEST_P(SequenceModelTest, LearnsWhatFollows) {
   const auto data = circle(48, 24, 9);
-  // The cloze task asks for few positions of a window.
-  const auto learner = model(1, {GetParam().model == "bert4rec" ? "train.epochs=250" : "train.epochs=60"});
+  // The cloze task asks for few positions of a window: 250 epochs leave some seeds at 19, 400 none below 23.
+  const auto learner = model(1, {GetParam().model == "bert4rec" ? "train.epochs=400" : "train.epochs=60"});
   learner->fit(data, {});
   int right = 0;
   for (ItemIndex last = 0; last < 24; ++last) {
@@ -153,9 +156,12 @@ TEST_P(SequenceModelTest, TakesAUserForWhatIsInTheHistoryAlone) {
   learner->fit(data, {});
   const std::vector<std::vector<ItemIndex>> histories = {{1, 2, 3}, {1, 2, 3}};
   const auto values = learner->score(std::vector<UserIndex>{0, 400}, histories);
-  EXPECT_TRUE(torch::equal(values[0], values[1]));
+  EXPECT_TRUE(same_up_to_rounding(values[0], values[1]));
   const auto states = learner->user_embeddings(std::vector<UserIndex>{0, 400}, histories);
-  EXPECT_TRUE(torch::equal(states[0], states[1]));
+  EXPECT_TRUE(same_up_to_rounding(states[0], states[1]));
+  if (GetParam().kernels == "fast") {
+    EXPECT_TRUE(torch::equal(states[0], states[1]));
+  }
   EXPECT_EQ(states.size(1), 16);
 }
 
@@ -174,7 +180,7 @@ TEST_P(SequenceModelTest, ScoresAHistoryWithoutKnownItemsByPopularity) {
   EXPECT_TRUE(torch::equal(values[1], expected[1]));
   // An unknown item in between is passed over, and none is recommended.
   const std::vector<std::vector<ItemIndex>> without = {{3, 4}};
-  EXPECT_TRUE(torch::equal(values[2], learner->score(std::vector<UserIndex>{2}, without)[0]));
+  EXPECT_TRUE(same_up_to_rounding(values[2], learner->score(std::vector<UserIndex>{2}, without)[0]));
   EXPECT_EQ(values[2][16].item<float>(), values[2].min().item<float>());
 }
 
@@ -318,6 +324,32 @@ TEST(SequenceLoss, IsTheMeanOverAllTargetsHoweverTheyAreBatched) {
     return value;
   };
   EXPECT_NEAR(loss("sequence.batch_size=4"), loss("sequence.batch_size=100"), 1e-5);
+}
+
+TEST_P(SequenceModelTest, GoesOnWithAnotherNumberOfThreadsToTheSameScoresUpToRounding) {
+  const auto data = circle(90, 15, 30);
+  const auto learner = [] { return model(1, {"sequence.batch_size=256"}); };  // enough for every thread to have a part
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto whole = learner();
+  whole->fit(data, {});
+  const TemporaryFolder folder;
+  FitHooks watched;
+  watched.checkpoint = {.file = folder / "state", .key = "a", .time_share = 1e9};
+  watched.on_epoch = [](const EpochReport& report) {
+    if (report.epoch == 6) throw Killed();
+  };
+  EXPECT_THROW(learner()->fit(data, watched), Killed);
+  at::set_num_threads(3);
+  std::vector<std::int64_t> epochs;
+  watched.on_epoch = [&](const EpochReport& report) { epochs.push_back(report.epoch); };
+  const auto resumed = learner();
+  resumed->fit(data, watched);
+  at::set_num_threads(before);
+  ASSERT_FALSE(epochs.empty());
+  EXPECT_EQ(epochs.front(), 6);  // the fifth is the last that was kept
+  EXPECT_EQ(epochs.back(), 12);
+  EXPECT_LT((scores(*resumed) - scores(*whole)).abs().max().item<float>(), 1e-3);
 }
 
 TEST_P(SequenceModelTest, ContinuesASavedModelFromItsParameters) {
