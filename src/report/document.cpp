@@ -112,6 +112,11 @@ double Node::number_or_gap() const {
   return std::isfinite(number) ? number : std::numeric_limits<double>::quiet_NaN();
 }
 
+bool Node::truth() const {
+  if (!value_->is_boolean()) fail("true or false");
+  return value_->get<bool>();
+}
+
 std::size_t Node::index_below(std::size_t limit) const {
   if (!value_->is_number_integer()) fail("a row's number, from 0");
   const bool in_range =

@@ -30,7 +30,9 @@ class Node {
   /// A number; NaN for null and for what is not finite.
   [[nodiscard]] double number_or_gap() const;
   [[nodiscard]] std::size_t index_below(std::size_t limit) const;
+  [[nodiscard]] bool truth() const;
   [[nodiscard]] bool is_text() const { return value_->is_string(); }
+  [[nodiscard]] bool is_object() const { return value_->is_object(); }
 
   /// Throws InternalError: the path, what was expected, what is there.
   [[noreturn]] void fail(std::string_view expected) const;

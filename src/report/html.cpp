@@ -1,7 +1,10 @@
 #include "report/html.h"
 
 #include <array>
+#include <cctype>
 #include <cstdint>
+
+#include <fmt/format.h>
 
 #include "core/digest.h"
 #include "core/text.h"
@@ -76,6 +79,17 @@ std::string json_for_script(const nlohmann::json& value) {
     }
   }
   return result;
+}
+
+std::string relative_link(std::string_view path) {
+  std::string link;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain =
+        byte < 0x80 && (std::isalnum(byte) != 0 || std::string_view("-._~/").find(c) != std::string_view::npos);
+    link += plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return link;
 }
 
 std::string policy_hash(std::string_view content) { return "sha256-" + base64_of_hex(sha256(content)); }

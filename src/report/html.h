@@ -15,6 +15,10 @@ std::string escape(std::string_view text);
 /// numbers become null.
 std::string json_for_script(const nlohmann::json& value);
 
+/// A relative path as the value of an href: what is not a letter, a digit or one of - . _ ~ / stands as %XX, so that no scheme, query or
+/// entity can be in it.
+std::string relative_link(std::string_view path);
+
 /// `sha256-BASE64` of an inline element's content, as a content security policy names it.
 std::string policy_hash(std::string_view content);
 

@@ -144,9 +144,11 @@ bool Plot::has_values() const {
 }
 
 Plot read_plot(const Node& block) {
-  block.expect_fields({"type", "kind", "caption", "x_title", "y_title", "series"});
+  block.expect_fields({"type", "kind", "caption", "x_title", "y_title", "series"}, {"stacked"});
   Plot plot;
   plot.kind = read_kind(block.at("kind"));
+  plot.stacked = block.has("stacked") && block.at("stacked").truth();
+  if (plot.stacked && plot.kind != PlotKind::kBar) block.at("stacked").fail("a plot of kind bar", "another kind");
   plot.caption = block.at("caption").text();
   plot.x_title = block.at("x_title").text();
   plot.y_title = block.at("y_title").text();
@@ -169,6 +171,7 @@ Plot read_plot(const Node& block) {
 
 nlohmann::json chart_data(const Plot& plot) {
   nlohmann::json data = {{"kind", kind_name(plot.kind)}, {"x_title", plot.x_title}, {"y_title", plot.y_title}};
+  if (plot.stacked) data["stacked"] = true;
   if (plot.has_categories) data["categories"] = plot.categories;
   data["series"] = nlohmann::json::array();
   for (const auto& series : plot.series) {

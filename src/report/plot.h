@@ -24,6 +24,7 @@ struct Plot {
   std::string caption;
   std::string x_title;
   std::string y_title;
+  bool stacked = false;  ///< bars: the series' values stand on each other
   bool has_categories = false;
   std::vector<std::string> categories;
   std::vector<Series> series;

@@ -24,7 +24,12 @@ struct Column {
 
 constexpr std::size_t kLongText = 16;  // bytes
 
-using Row = std::vector<std::string>;
+struct Cell {
+  std::string text;
+  std::string link;  ///< relative path; empty where the cell leads nowhere
+};
+
+using Row = std::vector<Cell>;
 
 /// How many bytes of `cell` stand before the marks that end it, and before the blank between.
 std::size_t unmarked_size(std::string_view cell) {
@@ -41,7 +46,9 @@ std::size_t unmarked_size(std::string_view cell) {
   return size == 0 ? cell.size() : size;
 }
 
-std::string cell_content(const Column& column, std::string_view cell) {
+std::string cell_content(const Column& column, const Cell& whole) {
+  const std::string_view cell = whole.text;
+  if (!whole.link.empty()) return fmt::format("<a href=\"{}\">{}</a>", relative_link(whole.link), escape(cell));
   const auto size = unmarked_size(cell);
   if (!column.has_marks || size == cell.size()) return escape(cell);
   return fmt::format("{}<span class=\"marks\">{}</span>", escape(cell.substr(0, size)), escape(cell.substr(size)));
@@ -58,6 +65,15 @@ std::vector<Column> read_columns(const Node& node) {
   return columns;
 }
 
+Cell read_cell(const Node& node) {
+  if (!node.is_object()) return {.text = node.text_or_number(), .link = {}};
+  node.expect_fields({"text", "link"});
+  const Node link = node.at("link");
+  if (link.text().empty() || link.text().front() == '/')
+    link.fail("a relative path", link.text().empty() ? "none" : "an absolute one");
+  return {.text = node.at("text").text_or_number(), .link = link.text()};
+}
+
 /// Also finds out what the columns hold.
 std::vector<Row> read_rows(const Node& node, std::vector<Column>& columns) {
   std::vector<Row> rows;
@@ -66,13 +82,14 @@ std::vector<Row> read_rows(const Node& node, std::vector<Column>& columns) {
     if (cells.size() != columns.size()) {
       row.fail(fmt::format("{} cells, one for each column", columns.size()), std::to_string(cells.size()));
     }
-    Row texts;
+    Row read;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      texts.push_back(cells[i].text_or_number());
-      if (columns[i].align == "right" && unmarked_size(texts[i]) < texts[i].size()) columns[i].has_marks = true;
-      if (columns[i].align == "left" && texts[i].size() > kLongText) columns[i].is_long = true;
+      read.push_back(read_cell(cells[i]));
+      const std::string& text = read.back().text;
+      if (columns[i].align == "right" && unmarked_size(text) < text.size()) columns[i].has_marks = true;
+      if (columns[i].align == "left" && text.size() > kLongText) columns[i].is_long = true;
     }
-    rows.push_back(std::move(texts));
+    rows.push_back(std::move(read));
   }
   return rows;
 }

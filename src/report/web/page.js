@@ -77,6 +77,7 @@
     const named = axis(plot, plot.x_title, Boolean(plot.categories));
     const counted = axis(plot, plot.y_title, false);
     if (sideways) named.ticks.autoSkip = false;
+    if (plot.stacked) named.stacked = counted.stacked = true;
     const value = (item) => number.format(sideways ? item.parsed.x : item.parsed.y);
     return {
       type: plot.kind === "histogram" ? "bar" : plot.kind,
@@ -116,7 +117,7 @@
     const plot = JSON.parse(document.getElementById(place.dataset.chart).textContent);
     charts.get(place)?.destroy();
     if (liesOnItsSide(plot)) {
-      const lines = plot.categories.length * Math.max(1, plot.series.length);
+      const lines = plot.categories.length * (plot.stacked ? 2 : Math.max(1, plot.series.length));
       place.style.height = `${Math.max(200, 90 + lines * 22)}px`;
     }
     const canvas = document.createElement("canvas");

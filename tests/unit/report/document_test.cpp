@@ -87,7 +87,11 @@ TEST(Document, MustHaveRowsAsWideAsTheTable) {
   block["rows"].push_back({"1"});
   EXPECT_EQ(block_complaint(block), ".rows[1]: expected 2 cells, one for each column, found 1");
   block["rows"][1] = json::parse(R"(["1", {"a": 1}])");
-  EXPECT_EQ(block_complaint(block), ".rows[1][1]: expected a text or a number, found an object");
+  EXPECT_EQ(block_complaint(block), ".rows[1][1]: expected the field \"text\", found none");
+  block["rows"][1] = json::parse(R"(["1", {"text": "a", "link": "//elsewhere"}])");
+  EXPECT_EQ(block_complaint(block), ".rows[1][1].link: expected a relative path, found an absolute one");
+  block["rows"][1] = json::parse(R"(["1", {"text": "a", "link": ""}])");
+  EXPECT_EQ(block_complaint(block), ".rows[1][1].link: expected a relative path, found none");
   block["rows"] = "x";
   EXPECT_EQ(block_complaint(block), ".rows: expected a list, found a text");
 }

@@ -37,7 +37,7 @@ json document_of(const std::string& text) {
       {{"type", "table"},
        {"caption", text},
        {"columns", {{{"title", text}, {"align", "left"}}, {{"title", text}, {"align", "right"}}}},
-       {"rows", rows_of({{text, text}, {text, 0.5}})},
+       {"rows", rows_of({{text, text}, {text, 0.5}, {text, json{{"text", text}, {"link", "x" + text}}}})},
        {"highlight_rows", {1}},
        {"notes", {text}}},
       plot("line", series),
@@ -108,7 +108,8 @@ TEST(Page, AsksNoServerForAnything) {
   const auto document = document_of("https://example.org/a.js");
   for (const auto& attribute : parse_markup(render(document)).attributes) {
     EXPECT_THAT(attribute, Not(StartsWith("src=")));
-    if (attribute.starts_with("href=") && !attribute.starts_with("href=#")) {
+    if (attribute.starts_with("href=") && !attribute.starts_with("href=#") &&
+        attribute != "href=xhttps%3A//example.org/a.js") {
       EXPECT_EQ(attribute, "href=data:,");
     }
   }
@@ -167,6 +168,24 @@ TEST(Page, HangsMarksOfSignificanceBesideTheNumbersOfARightAlignedColumn) {
   EXPECT_THAT(html, HasSubstr("<th scope=\"row\" class=\"left\">Base*</th><td class=\"right marked\">0.0492</td>"));
   EXPECT_THAT(html, HasSubstr("<td class=\"right marked\">0.0550<span class=\"marks\"> *†</span></td>"));
   EXPECT_THAT(html, HasSubstr("<th scope=\"row\" class=\"left\">M*A*S*H</th><td class=\"right marked\">*</td>"));
+}
+
+TEST(Page, LinksFromATablesCellToAFileBesideItAndNowhereElse) {
+  const auto with_link = [](const std::string& link) {
+    return json{{"title", "t"},
+                {"sections",
+                 {{{"title", "s"},
+                   {"blocks",
+                    {{{"type", "table"},
+                      {"caption", "c"},
+                      {"columns", {{{"title", "Run"}}, {{"title", "Report"}}}},
+                      {"rows", rows_of({{"MF", json{{"text", "a & b"}, {"link", link}}}})}}}}}}}};
+  };
+  EXPECT_THAT(render(with_link("tiny-mf-01ab/report.html")),
+              HasSubstr("<a href=\"tiny-mf-01ab/report.html\">a &amp; b</a>"));
+  EXPECT_THAT(render(with_link("javascript:alert(1)")), HasSubstr("<a href=\"javascript%3Aalert%281%29\">"))
+      << "a file's odd name, no scheme";
+  EXPECT_THAT(render(with_link("a b/\"é?x#y")), HasSubstr("<a href=\"a%20b/%22%C3%A9%3Fx%23y\">"));
 }
 
 TEST(Page, SplitsATextIntoParagraphsAtEmptyLines) {

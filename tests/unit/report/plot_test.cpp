@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <llama4rec/error.h>
 
 #include <cmath>
 #include <limits>
@@ -43,6 +44,18 @@ TEST(Plot, AlignsBarsOfSeveralSeriesByTheirNames) {
   EXPECT_THAT(plot.categories, ElementsAre("p", "q", "r"));
   EXPECT_THAT(plot.series[0].y, ElementsAre(1, 2, NanSensitiveDoubleEq(kNan)));
   EXPECT_THAT(plot.series[1].y, ElementsAre(4, NanSensitiveDoubleEq(kNan), 3));
+}
+
+TEST(Plot, StacksBarsAndNothingElse) {
+  auto block =
+      plot_block("bar", {{{"name", "win"}, {"x", {"p"}}, {"y", {1}}}, {{"name", "loss"}, {"x", {"p"}}, {"y", {2}}}});
+  EXPECT_FALSE(chart_data(read(block)).contains("stacked"));
+  block["stacked"] = true;
+  EXPECT_EQ(chart_data(read(block)).at("stacked"), true);
+  block["kind"] = "line";
+  EXPECT_THROW((void)read(block), InternalError);
+  block["stacked"] = "yes";
+  EXPECT_THROW((void)read(block), InternalError);
 }
 
 TEST(Plot, KeepsBarsApartWhoseItemsBearOneTitle) {
