@@ -9,12 +9,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "core/folders.h"
+
 namespace llama4rec {
 
 FolderLock::FolderLock(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw InternalError(fmt::format("cannot create the folder {}: {}", folder.string(), error.message()));
+  make_folder(folder);
   const auto file = folder / ".lock";
   descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
