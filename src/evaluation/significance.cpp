@@ -161,6 +161,28 @@ Interval bootstrap_interval(std::span<const double> before, std::span<const doub
   return bootstrap(differences(before, after), seed, samples);
 }
 
+Interval bootstrap_root_interval(std::span<const double> before, std::span<const double> after, std::uint64_t seed,
+                                 std::int64_t samples) {
+  (void)differences(before, after);  // refuses what cannot be paired
+  if (samples < 1) throw InternalError(fmt::format("bootstrap: {} samples, expected 1 or more", samples));
+  if (before.empty()) return {};
+  RandomStream random(seed, "evaluation.bootstrap");
+  const auto count = static_cast<double>(before.size());
+  std::vector<double> sampled(static_cast<std::size_t>(samples));
+  for (double& difference : sampled) {
+    double sum_before = 0;
+    double sum_after = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const auto drawn = random.below(before.size());
+      sum_before += before[drawn];
+      sum_after += after[drawn];
+    }
+    difference = std::sqrt(sum_after / count) - std::sqrt(sum_before / count);
+  }
+  std::sort(sampled.begin(), sampled.end());
+  return {.low = quantile(sampled, kLevel / 2), .high = quantile(sampled, 1 - kLevel / 2)};
+}
+
 double minimum_detectable_difference(std::span<const double> before, std::span<const double> after) {
   return detectable(differences(before, after));
 }

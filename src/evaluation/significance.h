@@ -42,6 +42,10 @@ struct Interval {
 Interval bootstrap_interval(std::span<const double> before, std::span<const double> after, std::uint64_t seed,
                             std::int64_t samples);
 
+/// The same of the difference of the roots of the means: of an RMSE, given squared errors.
+Interval bootstrap_root_interval(std::span<const double> before, std::span<const double> after, std::uint64_t seed,
+                                 std::int64_t samples);
+
 /// Smallest true mean difference that the two-sided paired t-test at 5% finds with 80% power, given the standard deviation of
 /// the observed differences: exact by the noncentral t distribution, without the far tail's negligible share. Infinite
 /// with fewer than two pairs; 0 where the differences do not vary.

@@ -132,6 +132,12 @@ struct JournaledModel::State {
     insert.reset();
   }
 
+  void count_reused(const Completion& answer) {
+    ++accounting.reused;
+    accounting.reused_prompt_tokens += answer.prompt_tokens;
+    accounting.reused_answer_tokens += answer.answer_tokens;
+  }
+
   void count(const Completion& answer) {
     ++accounting.asked;
     accounting.prompt_tokens += answer.prompt_tokens;
@@ -152,14 +158,12 @@ struct JournaledModel::State {
         if (auto earlier = stored(keys[i])) {
           missing.erase(keys[i]);
           answers[i] = std::move(*earlier);
-          ++accounting.reused;
+          count_reused(answers[i]);
           ++answered;
           continue;
         }
         asked.push_back(requests[i]);
         asked_keys.push_back(keys[i]);
-      } else {
-        ++accounting.reused;
       }
       places.push_back(i);
     }
@@ -173,7 +177,10 @@ struct JournaledModel::State {
       accounting.seconds += seconds;
       if (answer.outcome == AnswerOutcome::kAnswered) write(asked_keys[place], asked[place], answer, seconds);
       count(answer);
+      bool first = true;
       for (const std::size_t i : missing.at(asked_keys[place])) {
+        if (!first) count_reused(answer);
+        first = false;
         answers[i] = answer;
         ++answered;
       }
@@ -233,7 +240,7 @@ std::vector<Completion> JournaledModel::complete(std::span<const CompletionReque
         throw UsageError(fmt::format("of requests {} to {}: {}", begin, begin + part.size() - 1, problem.what()));
       }
     } else {
-      state_->accounting.reused += static_cast<std::int64_t>(answers.size());
+      for (const auto& answer : answers) state_->count_reused(answer);
     }
     std::move(answers.begin(), answers.end(), std::back_inserter(completions));
     if (progress) progress(static_cast<std::int64_t>(completions.size()));

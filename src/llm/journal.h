@@ -13,10 +13,12 @@ namespace llama4rec::llm {
 
 /// Counters of a journaled model, for reports.
 struct JournalAccounting {
-  std::int64_t asked = 0;   ///< answered by the model
-  std::int64_t reused = 0;  ///< answered from the journal
-  std::int64_t prompt_tokens = 0;
+  std::int64_t asked = 0;          ///< answered by the model
+  std::int64_t reused = 0;         ///< answered from the journal
+  std::int64_t prompt_tokens = 0;  ///< of those that the model answered, as is the next one
   std::int64_t answer_tokens = 0;
+  std::int64_t reused_prompt_tokens = 0;  ///< of those from the journal, as is the next one
+  std::int64_t reused_answer_tokens = 0;
   double seconds = 0;  ///< spent in the model
 };
 

@@ -104,6 +104,9 @@ TEST(Journal, AsksNothingTwiceAndGivesTheSameAnswers) {
   EXPECT_EQ(model.calls, 3);
   EXPECT_EQ(journal.accounting().reused, 10);
   EXPECT_EQ(journal.accounting().asked, 0);
+  EXPECT_EQ(journal.accounting().prompt_tokens, 0);
+  EXPECT_EQ(journal.accounting().reused_prompt_tokens, 50);
+  EXPECT_EQ(journal.accounting().reused_answer_tokens, 20);
   expect_equal(first, second);
   EXPECT_FALSE(first[0].from_journal);
   EXPECT_TRUE(second[0].from_journal);
