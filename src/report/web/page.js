@@ -32,13 +32,13 @@
       const mark = series.values.length > 60 ? 0 : series.values.length > 24 ? 2.5 : 3.5;
       return {
         ...common, borderWidth: 2, borderDash: [[], [6, 4], [2, 3]][(index + round) % 3], pointRadius: mark,
-        pointHoverRadius: 5, pointStyle: kMarks[index % kMarks.length], spanGaps: false,
+        pointHoverRadius: 5, pointStyle: kMarks[(index + round) % kMarks.length], spanGaps: false,
       };
     }
     if (plot.kind === "scatter") {
       return {
         ...common, backgroundColor: transparent(paint, 0.45), pointRadius: 4, pointHoverRadius: 6,
-        pointStyle: kMarks[index % kMarks.length],
+        pointStyle: kMarks[(index + round) % kMarks.length],
       };
     }
     const histogram = plot.kind === "histogram";
@@ -113,12 +113,22 @@
   const places = Array.from(document.querySelectorAll("[data-chart]"));
   const charts = new Map();
 
+  // Pixels of a legend's lines after the first, so that many series leave the plot its room.
+  function longLegend(plot, width) {
+    if (plot.series.length < 2) return 0;
+    const names = plot.series.map((series) => 44 + 7.5 * Math.min(kLongestTitle, series.name.length));
+    return 22 * Math.floor(names.reduce((sum, name) => sum + name, 0) / Math.max(width, 200));
+  }
+
   function draw(place) {
     const plot = JSON.parse(document.getElementById(place.dataset.chart).textContent);
     charts.get(place)?.destroy();
+    const more = longLegend(plot, place.clientWidth);
     if (liesOnItsSide(plot)) {
       const lines = plot.categories.length * (plot.stacked ? 2 : Math.max(1, plot.series.length));
-      place.style.height = `${Math.max(200, 90 + lines * 22)}px`;
+      place.style.height = `${Math.max(200, 90 + lines * 22) + more}px`;
+    } else if (more > 0) {
+      place.style.height = `calc(clamp(15rem, 38vw, 21rem) + ${more}px)`;
     }
     const canvas = document.createElement("canvas");
     place.replaceChildren(canvas);
