@@ -9,6 +9,7 @@
 #include "data/statistics.h"
 #include "pipeline/attribute_agreement.h"
 #include "pipeline/baselines.h"
+#include "pipeline/dataset_table.h"
 #include "pipeline/method_experiments.h"
 #include "tensor/torch.h"
 
@@ -22,6 +23,15 @@ pipeline::EvaluationSetting parse_setting(const std::string& text) {
     throw UsageError(fmt::format("--settings: \"{}\", expected PROTOCOL:USERS such as textbook:all", text));
   }
   return {.protocol = text.substr(0, colon), .users = text.substr(colon + 1)};
+}
+
+/// The document, or its text and where the page is.
+void print(const Context& context, const nlohmann::ordered_json& document, const std::string& text) {
+  if (context.json) {
+    Context::print_json(document);
+  } else {
+    std::cout << text << "\nreport: " << document.at("report").get<std::string>() << '\n';
+  }
 }
 
 void add_baselines(CLI::App& group, Context& context) {
@@ -58,11 +68,7 @@ void add_baselines(CLI::App& group, Context& context) {
     plan.directory = arguments->directory;
     plan.seed = static_cast<std::uint64_t>(configuration.read<RuntimeOptions>().seed);
     const auto document = pipeline::run_baselines(plan, configuration, context.assignments, context.command_line);
-    if (context.json) {
-      Context::print_json(document);
-    } else {
-      std::cout << pipeline::baselines_markdown(document);
-    }
+    print(context, document, pipeline::baselines_markdown(document));
   });
 }
 
@@ -84,7 +90,7 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
                    "small: the language model made on the spot; paper: the paper's sizes")
       ->check(CLI::IsMember({"small", "paper"}));
   command->add_option("--config", arguments->configuration, "A YAML file to overlay")->type_name("FILE");
-  if (experiment.duel) {
+  if (experiment.view == pipeline::ExperimentView::kDuel) {
     command
         ->add_option("--other", arguments->other,
                      "A YAML file with the other language model's options (llm.*, remote.*)")
@@ -103,11 +109,7 @@ void add_method(CLI::App& group, Context& context, const pipeline::MethodExperim
     }
     const auto document = pipeline::run_method_experiment(experiment, plan, configuration,
                                                           tensor::parse_device(runtime.device), context.command_line);
-    if (context.json) {
-      Context::print_json(document);
-    } else {
-      std::cout << pipeline::method_markdown(document);
-    }
+    print(context, document, pipeline::method_markdown(document));
   });
 }
 
@@ -146,32 +148,27 @@ void add_agreement(CLI::App& group, Context& context) {
     }
     const auto document = pipeline::run_attribute_agreement(plan, configuration, tensor::parse_device(runtime.device),
                                                             context.command_line);
-    if (context.json) {
-      Context::print_json(document);
-    } else {
-      std::cout << pipeline::agreement_markdown(document);
-    }
+    print(context, document, pipeline::agreement_markdown(document));
   });
 }
 
 void add_statistics(CLI::App& group, Context& context) {
-  auto names =
-      std::make_shared<std::vector<std::string>>(std::vector<std::string>{"ml-100k", "ml-1m", "book-crossing"});
+  struct Arguments {
+    std::vector<std::string> datasets = {"ml-100k", "ml-1m", "book-crossing"};
+    std::string directory = "runs/experiments/method";
+  };
+  auto arguments = std::make_shared<Arguments>();
   CLI::App* command = group.add_subcommand("table3", "Table III: the data sets");
-  command->add_option("--datasets", *names, "Names or folders, separated by commas")->delimiter(',');
-  command->callback([&context, names] {
+  command->add_option("--datasets", arguments->datasets, "Names or folders, separated by commas")->delimiter(',');
+  command->add_option("--output", arguments->directory, "Where the table is kept")->type_name("DIR");
+  command->callback([&context, arguments] {
     const auto configuration = context.load_configuration();
     std::vector<data::DatasetStatistics> statistics;
-    for (const auto& name : *names) {
+    for (const auto& name : arguments->datasets) {
       statistics.push_back(data::describe(data::load(name, configuration.read<data::DataOptions>())));
     }
-    if (context.json) {
-      auto document = nlohmann::ordered_json::array();
-      for (const auto& it : statistics) document.push_back(data::to_json(it));
-      Context::print_json(document);
-    } else {
-      std::cout << data::to_comparison(statistics);
-    }
+    const auto document = pipeline::write_dataset_table(statistics, arguments->directory, context.command_line);
+    print(context, document, data::to_comparison(statistics));
   });
 }
 

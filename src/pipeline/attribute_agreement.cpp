@@ -10,6 +10,7 @@
 #include "core/progress.h"
 #include "core/random.h"
 #include "pipeline/attribute_stages.h"
+#include "pipeline/experiment_files.h"
 #include "pipeline/run.h"
 
 namespace llama4rec::pipeline {
@@ -101,6 +102,7 @@ Json run_attribute_agreement(const AgreementPlan& plan, const config::Configurat
                 {"command", command_line},
                 {"judge", plan.judge ? "a language model" : "known facts"},
                 {"items", plan.sample},
+                {"report", experiment_page(plan.directory, "figure8").string()},
                 {"attributes", Json::array()}};
   for (const std::string& dataset : plan.datasets) {
     const auto options = options_for(plan, configuration, dataset);
@@ -134,30 +136,15 @@ Json run_attribute_agreement(const AgreementPlan& plan, const config::Configurat
                                         {"undecided", agreement.undecided}});
       disagreements.insert(disagreements.end(), agreement.disagreements.begin(), agreement.disagreements.end());
     }
-    write_file_atomically(plan.directory / (setup.dataset().name + "-disagreements.csv"),
-                          augmentation::disagreements_csv(disagreements));
-    write_file_atomically(plan.directory / "figure8.json", document.dump(2) + "\n");
-    write_file_atomically(plan.directory / "figure8.md", agreement_markdown(document));
+    const auto disagreed = plan.directory / (setup.dataset().name + "-disagreements.csv");
+    write_file_atomically(disagreed, augmentation::disagreements_csv(disagreements));
+    document["disagreements"][setup.dataset().name] = disagreed.string();
+    write_experiment(plan.directory, "figure8", document,
+                     {.markdown = agreement_markdown(document),
+                      .csv = agreement_csv(document),
+                      .report = agreement_report(document)});
   }
   return document;
-}
-
-std::string agreement_markdown(const Json& document) {
-  std::string text = fmt::format(
-      "# Figure 8: generated attributes against {}\n\n    {}\n\n"
-      "| data set | attribute | compared | agree | unknown to the model | wrong | undecided "
-      "|\n|---|---|---|---|---|---|---|\n",
-      document.at("judge").get<std::string>(), document.at("command").get<std::string>());
-  for (const Json& it : document.at("attributes")) {
-    const auto compared = it.at("compared").get<double>();
-    const auto share = [&](const char* name) {
-      return compared == 0 ? std::string("-") : fmt::format("{:.0f}%", 100 * it.at(name).get<double>() / compared);
-    };
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", it.at("dataset").get<std::string>(),
-                        it.at("attribute").get<std::string>(), it.at("compared").get<std::int64_t>(), share("agree"),
-                        share("unknown"), share("wrong"), share("undecided"));
-  }
-  return text;
 }
 
 }  // namespace llama4rec::pipeline

@@ -25,10 +25,14 @@ struct AgreementPlan {
 };
 
 /// Fills in the attributes (augmentation.attributes; without any the paper's of a known data set), draws a sample and compares it. Writes
-/// figure8.json, figure8.md and DATASET-disagreements.csv to the directory. UsageError without a judge and without facts.
+/// figure8.json, .md, .csv, .html and DATASET-disagreements.csv to the directory. UsageError without a judge and without facts.
 nlohmann::ordered_json run_attribute_agreement(const AgreementPlan& plan, const config::Configuration& configuration,
                                                torch::Device device, const std::string& command_line);
 
 std::string agreement_markdown(const nlohmann::ordered_json& document);
+/// One line for each data set and attribute.
+std::string agreement_csv(const nlohmann::ordered_json& document);
+/// The page, as a document of the report layer.
+nlohmann::json agreement_report(const nlohmann::ordered_json& document);
 
 }  // namespace llama4rec::pipeline

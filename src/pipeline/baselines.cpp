@@ -13,6 +13,7 @@
 #include "core/text.h"
 #include "evaluation/evaluation_options.h"
 #include "pipeline/experiment_cells.h"
+#include "pipeline/experiment_files.h"
 #include "pipeline/fit_and_evaluate.h"
 
 namespace llama4rec::pipeline {
@@ -155,12 +156,18 @@ ordered_json run_baselines(const BaselinePlan& plan, const config::Configuration
   check(plan);
   StageStore store(plan.directory / "cells");
   const FolderLock lock(plan.directory);
-  ordered_json document = {{"experiment", "baselines"}, {"command", command_line}, {"profile", plan.profile},
-                           {"repeats", plan.repeats},   {"seed", plan.seed},       {"tables", ordered_json::array()}};
+  ordered_json document = {{"experiment", "baselines"},
+                           {"command", command_line},
+                           {"profile", plan.profile},
+                           {"repeats", plan.repeats},
+                           {"seed", plan.seed},
+                           {"report", experiment_page(plan.directory, "baselines").string()},
+                           {"tables", ordered_json::array()}};
   const auto write = [&] {
-    write_file_atomically(plan.directory / "baselines.json", document.dump(2) + "\n");
-    write_file_atomically(plan.directory / "baselines.md", baselines_markdown(document));
-    write_file_atomically(plan.directory / "baselines.csv", baselines_csv(document));
+    write_experiment(plan.directory, "baselines", document,
+                     {.markdown = baselines_markdown(document),
+                      .csv = baselines_csv(document),
+                      .report = baselines_report(document)});
   };
   for (const auto& name : plan.datasets) {
     const auto loaded = data::load(name, configuration.read<data::DataOptions>());

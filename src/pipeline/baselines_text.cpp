@@ -12,8 +12,18 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// The metrics that are shown: H@k and N@k by ascending k, or RMSE and MAE.
-std::vector<std::string> shown_metrics(const ordered_json& metrics) {
+std::string cell(const ordered_json& value) {
+  const auto number = [](double x) {
+    std::string text = fmt::format("{:.4f}", x);
+    return text.starts_with("0.") ? text.substr(1) : text;
+  };
+  const double deviation = value.at("deviation").get<double>();
+  return number(value.at("mean").get<double>()) + (deviation > 0 ? " ±" + number(deviation) : "");
+}
+
+}  // namespace
+
+std::vector<std::string> baseline_metrics(const ordered_json& metrics) {
   if (metrics.contains("RMSE")) return {"RMSE", "MAE"};
   std::vector<std::int64_t> cutoffs;
   for (const auto& [name, value] : metrics.items()) {
@@ -28,17 +38,6 @@ std::vector<std::string> shown_metrics(const ordered_json& metrics) {
   return names;
 }
 
-std::string cell(const ordered_json& value) {
-  const auto number = [](double x) {
-    std::string text = fmt::format("{:.4f}", x);
-    return text.starts_with("0.") ? text.substr(1) : text;
-  };
-  const double deviation = value.at("deviation").get<double>();
-  return number(value.at("mean").get<double>()) + (deviation > 0 ? " ±" + number(deviation) : "");
-}
-
-}  // namespace
-
 std::string baselines_markdown(const ordered_json& document) {
   std::string text =
       fmt::format("# Baselines\n\n    {}\n\nProfile `{}`, seeds {} to {}: mean ± standard deviation.\n",
@@ -51,7 +50,7 @@ std::string baselines_markdown(const ordered_json& document) {
                         table.at("synthetic").get<bool>() ? " (synthetic)" : "", table.at("task").get<std::string>(),
                         rating ? "" : "protocol " + table.at("protocol").get<std::string>() + ", ",
                         table.at("users").get<std::string>(), table.at("test_users").get<std::int64_t>());
-    const auto metrics = shown_metrics(table.at("rows").front().at("test"));
+    const auto metrics = baseline_metrics(table.at("rows").front().at("test"));
     const std::string judged = rating ? "RMSE" : "N@10";
     const bool has_judged = table.at("rows").front().at("validation").contains(judged);
     text += "| model |";

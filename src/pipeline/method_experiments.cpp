@@ -1,15 +1,17 @@
 #include "pipeline/method_experiments.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include <fmt/format.h>
 #include <llama4rec/error.h>
 
-#include "core/atomic_file.h"
 #include "core/log.h"
+#include "core/progress_line.h"
 #include "core/text.h"
 #include "pipeline/duel.h"
+#include "pipeline/experiment_files.h"
 #include "pipeline/run.h"
 #include "recommenders/registry.h"
 
@@ -25,6 +27,9 @@ const std::vector<std::string> kPaperScale{
     "instructions.most=25000", "tuning.epochs=3",  "tuning.learning_rate=2e-5",
     "tuning.warmup_steps=50",  "llm.context=2048",
 };
+
+const std::vector<std::string> kBackbones{"mf",     "lightgcn", "mixgcf", "sgl", "sasrec",  "bert4rec", "cl4srec",
+                                          "deepfm", "nfm",      "dcn",    "afm", "xdeepfm", "autoint"};
 
 std::vector<MethodExperiment> make_experiments() {
   const std::vector<std::string> all{"ml-100k", "ml-1m", "book-crossing"};
@@ -60,7 +65,7 @@ std::vector<MethodExperiment> make_experiments() {
        .models = {"lightgcn"},
        .variants = one,
        .rows = kMainRows,
-       .grid = true},
+       .view = ExperimentView::kGrid},
       {.name = "figure5",
        .description = "Figure 5: sizes of the language model",
        .datasets = {"book-crossing"},
@@ -83,7 +88,7 @@ std::vector<MethodExperiment> make_experiments() {
        .models = {"cl4srec"},
        .variants = {{"ours", {}}, {"the other", {"llm.hidden=64", "llm.intermediate=176", "llm.layers=2"}}},
        .rows = kMainRows,
-       .duel = true},
+       .view = ExperimentView::kDuel},
       {.name = "candidates",
        .description = "Candidates k' beyond ten, in chunks of ten",
        .datasets = {"ml-100k"},
@@ -97,10 +102,23 @@ std::vector<MethodExperiment> make_experiments() {
       {.name = "controls",
        .description = "Every row of every backbone, with the controls",
        .datasets = {"ml-100k"},
-       .models = {"mf", "lightgcn", "mixgcf", "sgl", "sasrec", "bert4rec", "cl4srec", "deepfm", "nfm", "dcn", "afm",
-                  "xdeepfm", "autoint"},
+       .models = kBackbones,
        .variants = one,
        .rows = {}},
+      {.name = "quintiles",
+       .description = "Gain by long-tail quintile of the users",
+       .datasets = {"ml-100k"},
+       .models = kBackbones,
+       .variants = one,
+       .rows = kMainRows,
+       .view = ExperimentView::kQuintiles},
+      {.name = "cost",
+       .description = "Seconds and tokens beside the gain",
+       .datasets = {"ml-100k"},
+       .models = kBackbones,
+       .variants = one,
+       .rows = kMainRows,
+       .view = ExperimentView::kCost},
   };
 }
 
@@ -115,7 +133,7 @@ config::Configuration run_configuration(const MethodExperiment& experiment, cons
   std::for_each(variant.assignments.begin(), variant.assignments.end(), set);
   result.overlay(configuration);  // what the user set stands above
   const bool other = plan.other && &variant == &experiment.variants.back();
-  if (experiment.duel && other) result.overlay(*plan.other);
+  if (experiment.view == ExperimentView::kDuel && other) result.overlay(*plan.other);
   set("data.name=" + dataset);
   set("run.backbone=" + model);
   set("run.directory=" + plan.directory.string());
@@ -127,9 +145,16 @@ config::Configuration run_configuration(const MethodExperiment& experiment, cons
 
 /// The rows that an experiment shows, with their tests.
 Json shown(const MethodExperiment& experiment, const Json& run, const std::string& variant) {
-  Json result{{"dataset", run.at("data")}, {"synthetic", run.at("synthetic")}, {"variant", variant},
-              {"task", run.at("task")},    {"backbone", run.at("backbone")},   {"users", run.at("users")},
-              {"seeds", run.at("seeds")},  {"seconds", run.at("seconds")},     {"report", run.at("report")}};
+  Json result{{"dataset", run.at("data")},
+              {"synthetic", run.at("synthetic")},
+              {"variant", variant},
+              {"task", run.at("task")},
+              {"backbone", run.at("backbone")},
+              {"users", run.at("users")},
+              {"seeds", run.at("seeds")},
+              {"seconds", run.at("seconds")},
+              {"report", run.at("report")},
+              {"metric", run.at("grid").at("metric")}};
   result["title"] = recommenders::info(run.at("backbone").get<std::string>()).title;
   const auto add = [&](const Json& row) {
     result["rows"].push_back({{"name", row.at("name")},
@@ -147,8 +172,19 @@ Json shown(const MethodExperiment& experiment, const Json& run, const std::strin
   }
   result["improvement"] = run.at("improvement");
   result["tests"] = run.at("tests");
-  if (experiment.grid) result["grid"] = run.at("grid");
+  result["cost"] = run.at("cost");
+  if (experiment.view == ExperimentView::kGrid) result["grid"] = run.at("grid");
+  if (experiment.view == ExperimentView::kQuintiles) result["quintiles"] = run.at("quintiles");
   return result;
+}
+
+/// Says how many runs are done and, from their mean, how long the others may take; runs that were done before take next to nothing.
+void log_progress(const std::string& name, std::size_t done, std::size_t count,
+                  std::chrono::steady_clock::time_point start) {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double left = seconds / static_cast<double>(done) * static_cast<double>(count - done);
+  log::info("{}: {} of {} runs done in {}{}", name, done, count, short_duration(seconds),
+            done < count ? ", about " + short_duration(left) + " left" : "");
 }
 
 /// The second run of a pair brings the duel.
@@ -170,6 +206,22 @@ void add_duel(Json& document, const std::filesystem::path& per_user, std::uint64
 }
 
 }  // namespace
+
+std::string to_string(ExperimentView view) {
+  switch (view) {
+    case ExperimentView::kRows:
+      return "rows";
+    case ExperimentView::kGrid:
+      return "grid";
+    case ExperimentView::kDuel:
+      return "duel";
+    case ExperimentView::kQuintiles:
+      return "quintiles";
+    case ExperimentView::kCost:
+      return "cost";
+  }
+  throw InternalError("unknown view of an experiment");
+}
 
 const std::vector<MethodExperiment>& method_experiments() {
   static const std::vector<MethodExperiment> experiments = make_experiments();
@@ -194,13 +246,17 @@ Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan&
   if (plan.scale == "paper" && configuration.read<RunOptions>().llm_kind == "embedded") {
     throw UsageError("--scale paper is for a checkpoint or a remote model: set llm.kind");
   }
+  const std::size_t count = datasets.size() * experiment.variants.size() * models.size();
   Json document{{"experiment", experiment.name},
                 {"description", experiment.description},
                 {"command", command_line},
                 {"scale", plan.scale},
+                {"view", to_string(experiment.view)},
+                {"planned", count},
+                {"report", experiment_page(plan.directory, experiment.name).string()},
                 {"runs", Json::array()}};
-  const std::size_t count = datasets.size() * experiment.variants.size() * models.size();
   std::size_t number = 0;
+  const auto start = std::chrono::steady_clock::now();
   std::map<std::string, std::vector<std::filesystem::path>> played;
   for (const std::string& dataset : datasets) {
     for (const ExperimentVariant& variant : experiment.variants) {
@@ -212,11 +268,14 @@ Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan&
         const RunSetup setup(options, obtain_data(options), device);
         const RunResult run = run_method(setup, plan.seed, command_line);
         document["runs"].push_back(shown(experiment, run.document, variant.label));
-        if (experiment.duel) add_duel(document, run.folder / "per_user.tsv", plan.seed, played[dataset + " " + model]);
+        if (experiment.view == ExperimentView::kDuel) {
+          add_duel(document, run.folder / "per_user.tsv", plan.seed, played[dataset + " " + model]);
+        }
         // Written after each run, so that what is there can be read while the rest is made.
-        write_file_atomically(plan.directory / (experiment.name + ".json"), document.dump(2) + "\n");
-        write_file_atomically(plan.directory / (experiment.name + ".md"), method_markdown(document));
-        write_file_atomically(plan.directory / (experiment.name + ".csv"), method_csv(document));
+        write_experiment(
+            plan.directory, experiment.name, document,
+            {.markdown = method_markdown(document), .csv = method_csv(document), .report = method_report(document)});
+        log_progress(experiment.name, number, count, start);
       }
     }
   }

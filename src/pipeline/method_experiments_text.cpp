@@ -4,7 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "pipeline/cost_experiment.h"
+#include "pipeline/experiment_document.h"
+#include "pipeline/markdown.h"
 #include "pipeline/method_experiments.h"
+#include "pipeline/quintiles_experiment.h"
 
 namespace llama4rec::pipeline {
 namespace {
@@ -16,25 +20,17 @@ std::string number(double value) {
   return text.starts_with("0.") ? text.substr(1) : text;
 }
 
-std::string row_of(const std::vector<std::string>& cells) {
-  std::string line = "|";
-  for (const std::string& cell : cells) line += " " + cell + " |";
-  return line + "\n";
-}
-
-/// One star as in the paper: p of at most 0.05 over users; a dagger when it survives Holm within the run.
+/// For Markdown, where a bare star would begin emphasis.
 std::string mark(const Json& run, const std::string& metric) {
-  const Json& test = run.at("tests").at(metric);
-  if (run.at("improvement").at(metric).get<double>() <= 0 || test.at("t_test_p").get<double>() > 0.05) return "";
-  return test.at("holm_p").get<double>() <= 0.05 ? "\\*†" : "\\*";
+  const std::string plain = significance_mark(run, metric);
+  return plain.empty() ? "" : "\\" + plain;
 }
 
 std::string table_of(const Json& run) {
-  std::vector<std::string> metrics;
-  for (const auto& [metric, unused] : run.at("rows").front().at("metrics").items()) metrics.push_back(metric);
+  const std::vector<std::string> metrics = metrics_of(run);
   std::vector<std::string> head{run.at("title").get<std::string>()};
   head.insert(head.end(), metrics.begin(), metrics.end());
-  std::string text = row_of(head) + row_of(std::vector<std::string>(head.size(), "---"));
+  std::string text = markdown_row(head) + markdown_rule(head.size());
   for (const Json& row : run.at("rows")) {
     std::vector<std::string> cells{row.at("title").get<std::string>()};
     for (const std::string& metric : metrics) {
@@ -43,7 +39,7 @@ std::string table_of(const Json& run) {
                       (deviation > 0 ? " ±" + number(deviation) : "") +
                       (row.at("name") == "llama4rec" ? mark(run, metric) : ""));
     }
-    text += row_of(cells);
+    text += markdown_row(cells);
   }
   std::vector<std::string> improvement{"improvement over the better of Base and IFT"};
   std::vector<std::string> p_values{"p, t-test over users"};
@@ -51,7 +47,7 @@ std::string table_of(const Json& run) {
     improvement.push_back(fmt::format("{:+.2f}%", 100 * run.at("improvement").at(metric).get<double>()));
     p_values.push_back(fmt::format("{:.3f}", run.at("tests").at(metric).at("t_test_p").get<double>()));
   }
-  return text + row_of(improvement) + row_of(p_values);
+  return text + markdown_row(improvement) + markdown_row(p_values);
 }
 
 std::string grid_of(const Json& grid) {
@@ -64,7 +60,7 @@ std::string grid_of(const Json& grid) {
     const auto a2 = fmt::format("{}", cell.at("a2").get<double>());
     if (cells.empty() || cells.front() != a1) {
       if (!cells.empty()) {
-        rows += row_of(cells);
+        rows += markdown_row(cells);
         first = false;
       }
       cells = {a1};
@@ -72,23 +68,23 @@ std::string grid_of(const Json& grid) {
     if (first) columns.push_back(a2);
     cells.push_back(number(cell.at("value").get<double>()));
   }
-  rows += row_of(cells);
-  return fmt::format("\n{} on validation:\n\n", grid.at("metric").get<std::string>()) + row_of(columns) +
-         row_of(std::vector<std::string>(columns.size(), "---")) + rows;
+  rows += markdown_row(cells);
+  return fmt::format("\n{} on validation:\n\n", grid.at("metric").get<std::string>()) + markdown_row(columns) +
+         markdown_rule(columns.size()) + rows;
 }
 
 std::string duels_of(const Json& duels) {
   std::string text =
       "\nLlama4Rec against this language model alone, on random users whose item is among the candidates (first "
       "seed):\n\n" +
-      row_of({"metric", "tasks", "win", "tie", "loss"}) + row_of({"---", "---", "---", "---", "---"});
+      markdown_row({"metric", "tasks", "win", "tie", "loss"}) + markdown_rule(5);
   for (const Json& duel : duels) {
     const auto tasks = duel.at("tasks").get<double>();
     const auto share = [&](const char* name) {
       return fmt::format("{:.0f}%", 100 * duel.at(name).get<double>() / tasks);
     };
-    text += row_of({duel.at("metric").get<std::string>(), fmt::format("{}", duel.at("tasks").get<std::int64_t>()),
-                    share("wins"), share("ties"), share("losses")});
+    text += markdown_row({duel.at("metric").get<std::string>(), fmt::format("{}", duel.at("tasks").get<std::int64_t>()),
+                          share("wins"), share("ties"), share("losses")});
   }
   return text;
 }
@@ -101,15 +97,16 @@ std::string method_markdown(const Json& document) {
       "Holm over the metrics of a run.\n",
       document.at("description").get<std::string>(), document.at("command").get<std::string>(),
       document.at("scale").get<std::string>());
+  if (document.at("view") == "cost") return text + cost_markdown(document);
+  const bool quintiles = document.at("view") == "quintiles";
   std::string heading;
   for (const Json& run : document.at("runs")) {
-    std::string now = run.at("dataset").get<std::string>() + (run.at("synthetic").get<bool>() ? " (synthetic)" : "");
-    if (const auto variant = run.at("variant").get<std::string>(); !variant.empty()) now += ", " + variant;
+    const std::string now = heading_of(run);
     if (now != heading) text += "\n## " + now + "\n";
     heading = now;
     text += fmt::format("\n{} test users, {} seed(s), {:.0f} s\n\n", run.at("users").get<std::int64_t>(),
                         run.at("seeds").size(), run.at("seconds").get<double>());
-    text += table_of(run);
+    text += quintiles ? quintiles_markdown(run) : table_of(run);
     if (run.contains("grid")) text += grid_of(run.at("grid"));
     if (run.contains("duels")) text += duels_of(run.at("duels"));
   }
@@ -117,6 +114,8 @@ std::string method_markdown(const Json& document) {
 }
 
 std::string method_csv(const Json& document) {
+  if (document.at("view") == "cost") return cost_csv(document);
+  if (document.at("view") == "quintiles") return quintiles_csv(document);
   std::string text = "experiment,dataset,variant,backbone,row,metric,mean,deviation,seeds\n";
   for (const Json& run : document.at("runs")) {
     for (const Json& row : run.at("rows")) {

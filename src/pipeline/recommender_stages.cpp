@@ -59,15 +59,18 @@ FittedTopK fit_top_k(StageStore& store, const RunSetup& setup, const TopKFit& fi
   const Prepared prepared = prepare(setup, fit, seed);
   auto model = recommenders::create_top_k(fit.recommender, prepared.options,
                                           derived_seed(seed, "recommender." + fit.recommender));
-  StageResult stage = store.run(fit.stage, prepared.dependencies, [&](StageFolder& folder) {
-    const TopKTrainingData data = fit.data();
-    const data::Split& split = setup.split_of(task_of(fit.recommender));
-    fit_into(folder, *model,
-             fit.epochs ? FitHooks{} : validation_hooks(*model, setup.dataset(), split, setup.evaluation),
-             fit.continued, [&](const FitHooks& hooks) {
-               return fit_with_progress(*model, data, hooks, prepared.options, fit.stage + " " + fit.recommender);
-             });
-  });
+  StageResult stage = store.run(
+      fit.stage, prepared.dependencies,
+      [&](StageFolder& folder) {
+        const TopKTrainingData data = fit.data();
+        const data::Split& split = setup.split_of(task_of(fit.recommender));
+        fit_into(folder, *model,
+                 fit.epochs ? FitHooks{} : validation_hooks(*model, setup.dataset(), split, setup.evaluation),
+                 fit.continued, [&](const FitHooks& hooks) {
+                   return fit_with_progress(*model, data, hooks, prepared.options, fit.stage + " " + fit.recommender);
+                 });
+      },
+      fit.recommender);
   model->load(stage.path / kModelFile);
   return {.model = std::move(model), .stage = std::move(stage)};
 }
@@ -76,14 +79,17 @@ FittedRating fit_rating(StageStore& store, const RunSetup& setup, const RatingFi
   const Prepared prepared = prepare(setup, fit, seed);
   auto model = recommenders::create_rating(fit.recommender, prepared.options,
                                            derived_seed(seed, "recommender." + fit.recommender));
-  StageResult stage = store.run(fit.stage, prepared.dependencies, [&](StageFolder& folder) {
-    const RatingTrainingData data = fit.data();
-    fit_into(folder, *model,
-             fit.epochs ? FitHooks{} : validation_hooks(*model, setup.dataset(), setup.rating, setup.evaluation),
-             fit.continued, [&](const FitHooks& hooks) {
-               return fit_with_progress(*model, data, hooks, fit.stage + " " + fit.recommender);
-             });
-  });
+  StageResult stage = store.run(
+      fit.stage, prepared.dependencies,
+      [&](StageFolder& folder) {
+        const RatingTrainingData data = fit.data();
+        fit_into(folder, *model,
+                 fit.epochs ? FitHooks{} : validation_hooks(*model, setup.dataset(), setup.rating, setup.evaluation),
+                 fit.continued, [&](const FitHooks& hooks) {
+                   return fit_with_progress(*model, data, hooks, fit.stage + " " + fit.recommender);
+                 });
+      },
+      fit.recommender);
   model->load(stage.path / kModelFile);
   return {.model = std::move(model), .stage = std::move(stage)};
 }

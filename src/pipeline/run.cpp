@@ -11,9 +11,12 @@
 #include "core/cpus.h"
 #include "core/digest.h"
 #include "core/folder_lock.h"
+#include "core/folders.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "pipeline/language_model_note.h"
+#include "pipeline/run_cost.h"
+#include "pipeline/run_quintiles.h"
 #include "pipeline/run_report.h"
 #include "pipeline/task_run.h"
 #include "report/report.h"
@@ -75,9 +78,16 @@ Json stage_seconds(const std::vector<SeedRecord>& records) {
   Json result = Json::object();
   for (const SeedRecord& record : records) {
     Json& seed = result[std::to_string(record.seed)] = Json::object();
-    for (const auto& timing : record.timings) seed[timing.name] = timing.seconds;
+    for (const auto& timing : record.timings) seed[timing.label()] = timing.seconds;
   }
   return result;
+}
+
+/// N(u): each user's interactions in the task's own training part.
+std::vector<std::int64_t> training_counts(const RunSetup& setup, const std::vector<UserIndex>& users) {
+  std::vector<std::int64_t> counts;
+  for (const UserIndex user : users) counts.push_back(static_cast<std::int64_t>(setup.split().train(user).size()));
+  return counts;
 }
 
 /// The choosing metric on validation by a1 and a2.
@@ -141,7 +151,8 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
                          (setup.checkpoint ? setup.checkpoint->fingerprint : ""))
                       .substr(0, 8));
   RunResult result{.folder = root / id, .report = root / id / "report.html"};
-  std::filesystem::create_directories(result.folder);
+  make_folder(result.folder);
+  remove_temporary_files(result.folder);
   write_file_atomically(result.folder / "manifest.json", description.dump(2) + "\n");
 
   const TaskRun task = run_task(setup, store, seed);
@@ -161,7 +172,9 @@ RunResult run_method(const RunSetup& setup, std::uint64_t seed, const std::strin
   document["seeds"] = description["seeds"];
   document.update(to_json(result.table));
   document["grid"] = grid(task.rows.choice);
+  document["quintiles"] = quintiles_of(result.table, training_counts(setup, result.table.users), seed);
   document["seconds"] = seconds;
+  document["cost"] = cost_of(setup, task.records);
   document["stage_seconds"] = stage_seconds(task.records);
   document["folder"] = result.folder.string();
   document["report"] = result.report.string();

@@ -9,27 +9,17 @@
 #include "core/text.h"
 #include "evaluation/segments.h"
 #include "pipeline/language_model_note.h"
+#include "pipeline/report_blocks.h"
 #include "recommenders/registry.h"
 
 namespace llama4rec::pipeline {
 namespace {
 
 using Json = nlohmann::json;
-
-Json column(const std::string& title, bool right = true) {
-  return {{"title", title}, {"align", right ? "right" : "left"}};
-}
-
-Json series(const std::string& name, Json x, Json y) {
-  return {{"name", name}, {"x", std::move(x)}, {"y", std::move(y)}};
-}
-
-Json plot(const std::string& kind, const std::string& caption, const std::string& x, const std::string& y, Json all) {
-  return {{"type", "plot"}, {"kind", kind}, {"caption", caption},
-          {"x_title", x},   {"y_title", y}, {"series", std::move(all)}};
-}
-
-std::string number(double value) { return fmt::format("{:.4f}", value); }
+using report_blocks::column;
+using report_blocks::number_text;
+using report_blocks::plot;
+using report_blocks::series;
 
 template <class Value>
 std::string distinct(const std::vector<Value>& values) {
@@ -39,10 +29,6 @@ std::string distinct(const std::vector<Value>& values) {
     return texts.front();
   }
   return text::join(texts, ", ");
-}
-
-const TableRow& row_of(const RunTable& table, const std::string& name) {
-  return *std::find_if(table.rows.begin(), table.rows.end(), [&](const TableRow& it) { return it.name == name; });
 }
 
 nlohmann::ordered_json facts_of(const ReportSource& source) {
@@ -59,10 +45,10 @@ Json main_table(const ReportSource& source) {
   block["columns"].push_back(column("", false));
   for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
   for (const char* name : {"base", "ift", "llama4rec"}) {
-    const TableRow& row = row_of(table, name);
+    const TableRow& row = row_named(table, name);
     Json cells{row.title};
     for (const std::string& metric : table.metrics.names) {
-      std::string cell = number(row.mean.at(metric));
+      std::string cell = number_text(row.mean.at(metric));
       if (row.name == "llama4rec") {
         for (const Improvement& it : table.improvements) {
           if (it.metric != metric || it.relative <= 0) continue;
@@ -91,7 +77,7 @@ Json main_table(const ReportSource& source) {
     add("p, t-test over seeds", [](const Improvement& it) { return fmt::format("{:.4f}", it.over_seeds_p); });
   }
   add("Smallest difference found with 80% power",
-      [](const Improvement& it) { return number(it.over_users.detectable); });
+      [](const Improvement& it) { return number_text(it.over_users.detectable); });
   block["notes"] = {
       "Improvement and tests: Llama4Rec against the better of Base and IFT, metric by metric. * p ≤ 0.05 (t-test over "
       "users), † also after Holm over this table.",
@@ -117,7 +103,7 @@ Json all_rows(const ReportSource& source) {
     for (const std::string& metric : table.metrics.names) {
       cells.push_back(row.seeds.size() > 1
                           ? fmt::format("{:.4f} ± {:.4f}", row.mean.at(metric), row.deviation.at(metric))
-                          : number(row.mean.at(metric)));
+                          : number_text(row.mean.at(metric)));
     }
     cells.push_back(distinct(row.methods));
     cells.push_back(distinct(row.utilities));
@@ -140,7 +126,7 @@ Json segments(const ReportSource& source) {
   const auto summary = [&](const evaluation::PerUser& values) { return table.metrics.summarise(values); };
   Json all = Json::array();
   for (const char* name : {"base", "ift", "llama4rec"}) {
-    const TableRow& row = row_of(table, name);
+    const TableRow& row = row_named(table, name);
     Json x = Json::array();
     Json y = Json::array();
     for (const auto& it : evaluation::by_segment("users", counts, row.per_user, summary)) {
@@ -174,7 +160,7 @@ Json grid_table(const ReportSource& source) {
   block["columns"] = {column("a1", true), column("a2", true), column(choice.metric), column("weight", false)};
   int index = 0;
   for (const auto& cell : choice.cells) {
-    block["rows"].push_back({fmt::format("{}", cell.a1), fmt::format("{}", cell.a2), number(cell.value),
+    block["rows"].push_back({fmt::format("{}", cell.a1), fmt::format("{}", cell.a2), number_text(cell.value),
                              cell.constant() ? "constant" : "adaptive"});
     if (cell.a1 == choice.best.a1 && cell.a2 == choice.best.a2) block["highlight_rows"].push_back(index);
     ++index;
@@ -222,7 +208,7 @@ Json timings(const ReportSource& source) {
     block["columns"].push_back(column(fmt::format("seed {}", outcome.seed)));
   const auto& first = source.records.front().timings;
   for (std::size_t stage = 0; stage < first.size(); ++stage) {
-    Json cells{first[stage].name};
+    Json cells{first[stage].label()};
     for (const SeedRecord& outcome : source.records) {
       cells.push_back(stage < outcome.timings.size() ? fmt::format("{:.1f}", outcome.timings[stage].seconds) : "");
     }

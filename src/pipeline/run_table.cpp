@@ -52,19 +52,12 @@ TableRow over_seeds(const std::vector<SeedRows>& seeds, std::size_t index, const
   return row;
 }
 
-const TableRow& find(const RunTable& table, const std::string& name) {
-  const auto row =
-      std::find_if(table.rows.begin(), table.rows.end(), [&](const TableRow& it) { return it.name == name; });
-  if (row == table.rows.end()) throw InternalError("the run's table has no row " + name);
-  return *row;
-}
-
 Improvement improvement(const RunTable& table, std::size_t index, std::uint64_t seed) {
   const std::string& metric = table.metrics.names[index];
   const std::string& per_user = table.metrics.per_user[index];
-  const TableRow& base = find(table, "base");
-  const TableRow& ift = find(table, "ift");
-  const TableRow& method = find(table, "llama4rec");
+  const TableRow& base = row_named(table, "base");
+  const TableRow& ift = row_named(table, "ift");
+  const TableRow& method = row_named(table, "llama4rec");
   const TableRow& baseline = table.metrics.better(ift.mean.at(metric), base.mean.at(metric)) ? ift : base;
   Improvement result{.metric = metric, .baseline = baseline.name};
   const double before = baseline.mean.at(metric);
@@ -84,6 +77,13 @@ Improvement improvement(const RunTable& table, std::size_t index, std::uint64_t 
 std::string p_text(double p) { return p < 0.0005 ? "<.001" : fmt::format("{:.3f}", p); }
 
 }  // namespace
+
+const TableRow& row_named(const RunTable& table, const std::string& name) {
+  const auto row =
+      std::find_if(table.rows.begin(), table.rows.end(), [&](const TableRow& it) { return it.name == name; });
+  if (row == table.rows.end()) throw InternalError("the run's table has no row " + name);
+  return *row;
+}
 
 RunTable make_table(const std::vector<SeedRows>& seeds, const TableMetrics& metrics, std::uint64_t seed) {
   if (seeds.empty()) throw InternalError("a run's table needs at least one seed");
@@ -152,7 +152,7 @@ std::string to_text(const RunTable& table, bool controls) {
     for (const Improvement& it : table.improvements) text += fmt::format("  {:>8}", value(it));
     text += "\n";
   };
-  for (const char* name : {"base", "ift", "llama4rec"}) line(find(table, name));
+  for (const char* name : {"base", "ift", "llama4rec"}) line(row_named(table, name));
   summary("Impro.", [](const Improvement& it) { return fmt::format("{:+.2f}%", 100 * it.relative); });
   summary("p (t-test)", [](const Improvement& it) { return p_text(it.over_users.t_test_p); });
   summary("p (Wilcoxon)", [](const Improvement& it) { return p_text(it.over_users.wilcoxon_p); });

@@ -49,6 +49,9 @@ struct RunTable {
   std::vector<Improvement> improvements;  ///< by metric
 };
 
+/// The row of that name; it must be there.
+const TableRow& row_named(const RunTable& table, const std::string& name);
+
 /// Averages each user's values over the seeds and compares. All seeds have the same users and rows.
 RunTable make_table(const std::vector<SeedRows>& seeds, const TableMetrics& metrics, std::uint64_t seed);
 

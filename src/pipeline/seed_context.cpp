@@ -136,8 +136,12 @@ void SeedContext::ask(StageFolder& folder, Phase phase, const RunModel& model,
       [&journaled](const std::string& segment) { return journaled.count_tokens(segment); }, journaled.context_length());
   ask(journaled, writer);
   if (remote_) folder.summary["remote_account"] = to_json(remote_->account());  // since the run was started
-  folder.summary["asked"] = journaled.accounting().asked;
-  folder.summary["from_journal"] = journaled.accounting().reused;
+  const llm::JournalAccounting& account = journaled.accounting();
+  folder.summary["asked"] = account.asked;
+  folder.summary["from_journal"] = account.reused;
+  folder.summary["prompts"] = account.asked + account.reused;
+  folder.summary["prompt_tokens"] = account.prompt_tokens + account.reused_prompt_tokens;
+  folder.summary["answer_tokens"] = account.answer_tokens + account.reused_answer_tokens;
   folder.summary["trimmed_prompts"] = writer.trimming().trimmed_prompts;
   folder.summary["trimmed_items"] = writer.trimming().trimmed_items;
 }

@@ -8,6 +8,7 @@
 
 #include "core/atomic_file.h"
 #include "core/digest.h"
+#include "core/folders.h"
 #include "core/interrupt.h"
 #include "core/log.h"
 #include "core/text.h"
@@ -41,7 +42,9 @@ std::optional<StageResult> finished(const std::string& name, const fs::path& fol
   if (done.is_discarded() || !done.contains("files") || !done.contains("summary") || !done.contains("seconds") ||
       done["files"] != digests(folder)) {
     log::warn("stage {} in {} is damaged (its files do not match done.json); it is done anew", name, folder.string());
-    fs::remove_all(folder);
+    std::error_code error;
+    fs::remove_all(folder, error);
+    if (error) throw InternalError(fmt::format("cannot remove the damaged {}: {}", folder.string(), error.message()));
     return std::nullopt;
   }
   return StageResult{
@@ -50,14 +53,10 @@ std::optional<StageResult> finished(const std::string& name, const fs::path& fol
 
 }  // namespace
 
-StageStore::StageStore(fs::path root) : root_(std::move(root)) {
-  std::error_code error;
-  fs::create_directories(root_, error);
-  if (error) throw InternalError(fmt::format("cannot create the folder {}: {}", root_.string(), error.message()));
-}
+StageStore::StageStore(fs::path root) : root_(std::move(root)) { make_folder(root_); }
 
 StageResult StageStore::run(const std::string& name, const std::vector<std::string>& dependencies,
-                            const std::function<void(StageFolder&)>& work) {
+                            const std::function<void(StageFolder&)>& work, const std::string& subject) {
   throw_if_interrupted("before stage " + name);
   const std::string key =
       sha256(fmt::format("{}\n{}\n{}", kFormat, name, text::join(dependencies, "\n"))).substr(0, 16);
@@ -65,10 +64,11 @@ StageResult StageStore::run(const std::string& name, const std::vector<std::stri
   if (auto done = finished(name, folder)) {
     done->key = key;
     log::info("{}: done before ({:.1f} s)", name, done->seconds);
-    timings_.push_back({name, done->seconds, true});
+    timings_.push_back({name, subject, key, done->seconds, true});
     return *done;
   }
-  fs::create_directories(folder);
+  make_folder(folder);
+  remove_temporary_files(folder);
   StageFolder stage{.path = folder};
   const auto start = std::chrono::steady_clock::now();
   work(stage);
@@ -82,7 +82,7 @@ StageResult StageStore::run(const std::string& name, const std::vector<std::stri
   done["files"] = digests(folder);
   write_file_atomically(folder / "done.json", done.dump(2) + "\n");
   log::info("{}: {:.1f} s", name, seconds);
-  timings_.push_back({name, seconds, false});
+  timings_.push_back({name, subject, key, seconds, false});
   return {.key = key, .path = folder, .summary = stage.summary, .seconds = seconds, .reused = false};
 }
 

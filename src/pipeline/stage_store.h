@@ -32,15 +32,20 @@ class StageStore {
  public:
   explicit StageStore(std::filesystem::path root);
 
-  /// Does the work unless it is done. `dependencies`: lines that decide the result (options, seeds, keys of other stages).
+  /// Does the work unless it is done. `dependencies`: lines that decide the result (options, seeds, keys of other stages). `subject`: what
+  /// tells stages of one name apart for a reader of timings, such as the recommender that is fit.
   StageResult run(const std::string& name, const std::vector<std::string>& dependencies,
-                  const std::function<void(StageFolder&)>& work);
+                  const std::function<void(StageFolder&)>& work, const std::string& subject = "");
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
   /// Every stage of this process in the order of use.
   struct Timing {
     std::string name;
+    std::string subject;
+    std::string key;
     double seconds = 0;
     bool reused = false;
+    /// "base mf", "tune-plain".
+    [[nodiscard]] std::string label() const { return subject.empty() ? name : name + " " + subject; }
   };
   [[nodiscard]] const std::vector<Timing>& timings() const { return timings_; }
 

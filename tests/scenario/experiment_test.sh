@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `experiment table3`, `figure6`, `figure7` and `figure8` on the synthetic sample with the smallest sizes.
+# `experiment table3`, `figure6`, `figure7`, `figure8`, `quintiles` and `cost` on the synthetic sample with the smallest sizes.
 # Usage: experiment_test.sh LLAMA4REC
 set -euo pipefail
 
@@ -17,8 +17,9 @@ prompts: {history_length: 10, candidates: 5}
 evaluation: {cutoffs: [3, 5]}
 YAML
 
-"$program" experiment table3 --datasets sample >table3.txt
+"$program" experiment table3 --datasets sample --output out >table3.txt
 ok "table 3 has the data set's figures" grep -q '# of ratings' table3.txt
+ok "and says where its page is" grep -qx 'report: out/table3.html' table3.txt
 
 printf 'llm: {hidden: 16, intermediate: 32}\n' >other.yaml
 "$program" experiment figure7 --datasets sample --models mf --repeats 1 --config tiny.yaml --other other.yaml --output out \
@@ -45,6 +46,45 @@ there = max(d['instructions']['available'] for d in drawn)
 assert sizes == {500, min(2500, there), there} and there > 500, sizes
 assert all(d['sampling'] == 'uniform' and d['users']['kept'] <= d['users']['available'] for d in drawn)
 "
+
+# The last variant's run again, so nothing is computed.
+for name in quintiles cost; do
+  "$program" experiment $name --datasets sample --models mf --repeats 1 --config tiny.yaml --output out >$name.txt 2>$name.log
+  ok "$name finds its run" bash -c "! grep -E ' info (pretrain|tune-|rank-|refit|augment)[^ ]*: [0-9]' $name.log"
+  ok "$name says how far it is" grep -q "$name: 1 of 1 runs done in" $name.log
+done
+ok "quintiles hold every user once, with intervals around the differences" python3 -c "
+import json
+run, = json.load(open('out/quintiles.json'))['runs']
+quintiles = run['quintiles']
+assert sum(q['users'] for q in quintiles) == run['users'] and len(quintiles) == 5
+assert all(a['maximum'] < b['minimum'] for a, b in zip(quintiles, quintiles[1:]))
+for q in quintiles:
+    d = q['rows'][2]['difference']['N@5']
+    assert d['low'] <= d['value'] <= d['high'], d
+weighted = sum(q['users'] * q['rows'][2]['metrics']['N@5'] for q in quintiles) / run['users']
+method = [r for r in run['rows'] if r['name'] == 'llama4rec'][0]['metrics']['N@5']
+assert abs(weighted - method) < 1e-9, (weighted, method)
+"
+ok "cost has every stage's seconds and the tokens" python3 -c "
+import json
+run, = json.load(open('out/cost.json'))['runs']
+cost = run['cost']
+assert abs(sum(cost['seconds'].values()) - run['seconds']) < 1e-6, cost
+assert abs(cost['method_seconds'] + cost['seconds']['controls'] - run['seconds']) < 1e-6
+assert cost['trained_tokens'] > 10000 and cost['method']['prompts'] > 1000, cost
+assert cost['method']['tokens_read'] > 10 * cost['method']['prompts'] and cost['method']['tokens_written'] > cost['method']['prompts'], cost
+"
+ok "every experiment leaves Markdown, CSV, JSON and a page, and pages lead to the runs' own" python3 -c "
+import os, re
+for name in ('table3', 'figure6', 'figure7', 'quintiles', 'cost'):
+    for kind in ('md', 'csv', 'json', 'html'):
+        assert os.path.getsize(f'out/{name}.{kind}') > 0, (name, kind)
+    links = re.findall('<a href=\"([^\"#]*report.html)\"', open(f'out/{name}.html').read())
+    assert len(links) == {'table3': 0, 'figure6': 3, 'figure7': 2}.get(name, 1), (name, links)
+    assert all(os.path.isfile('out/' + link) for link in links), (name, links)
+"
+
 fails 3 'data set "nowhere" was not found' "$program" experiment figure6 --scale paper --set llm.kind=remote --datasets nowhere --output paper
 for sampling in importance clusters; do
   "$program" run tiny.yaml --set data.name=sample --set run.backbone=mf --set run.directory=out --set instructions.most=300 \

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <llama4rec/error.h>
 
+#include "report/report.h"
+
 namespace llama4rec::pipeline {
 namespace {
 
@@ -57,6 +59,21 @@ TEST(Baselines, RatingsHaveNoProtocolAndAreJudgedByRmse) {
   EXPECT_THAT(text, HasSubstr("| model | RMSE | MAE | validation RMSE | s/epoch |\n"));
   EXPECT_THAT(text, HasSubstr("| ALS | 1.0066 ±.0029 | .7800 ±.0010 | 1.0066 ±.0029 |"));
   EXPECT_THAT(text, Not(HasSubstr("protocol selfrec, warm users (927)\n\n| model | RMSE")));
+}
+
+TEST(Baselines, ThePageHasATableAndAPlotForEachTable) {
+  auto finished = document();
+  for (auto& run : finished["tables"][0]["rows"][0]["runs"]) run = {{"epochs", 40}, {"seconds", {{"train", 0.25}}}};
+  const auto page = baselines_report(finished);
+  EXPECT_THAT(report::render(page), HasSubstr("0.0500 ± 0.0040"));
+  ASSERT_EQ(page.at("sections").size(), 4U) << "two tables, cost, reproduce";
+  const auto& direct = page.at("sections")[0];
+  EXPECT_EQ(direct.at("title"), "toy (synthetic), direct, selfrec, warm users");
+  EXPECT_EQ(direct.at("blocks")[1].at("series"),
+            nlohmann::json::parse(R"([{"name": "N@10", "x": ["MF"], "y": [0.0625]}])"));
+  EXPECT_EQ(page.at("sections")[1].at("blocks")[1].at("series")[0].at("y")[0], 1.0066);
+  EXPECT_EQ(page.at("sections")[2].at("blocks")[0].at("rows")[0],
+            nlohmann::json::parse(R"(["MF", "toy (synthetic), direct, selfrec, warm users", "80", "0.5", "0.013"])"));
 }
 
 TEST(Baselines, CsvHasALineForEveryModelPartAndMetric) {
