@@ -1,11 +1,14 @@
-// Matrix products through libtorch, as the models use them: how close the machine's BLAS and oneDNN come to its peak.
+// Matrix products through libtorch and by our own kernels, as the models use them: how close they come to the machine's peak.
 // OPENBLAS_CORETYPE (or LLAMA4REC_OPENBLAS_CORETYPE) chooses OpenBLAS's kernel; by itself the program takes the best one.
 #include <cstdint>
 #include <iostream>
+#include <tuple>
 
 #include <benchmark/benchmark.h>
 
 #include "core/cpus.h"
+#include "llm/engine/packed_matrix.h"
+#include "recommenders/panel_product.h"
 #include "tensor/runtime.h"
 #include "tensor/torch.h"
 
@@ -43,6 +46,53 @@ void bfloat16(benchmark::State& state) { matrix_product(state, torch::kBFloat16)
 
 BENCHMARK(float32)->Apply(shapes);
 BENCHMARK(bfloat16)->Apply(shapes);
+
+// Products [m, k] x [k, n] of recommenders' and small language models' sizes by our own kernels, and the same through libtorch.
+void small_shapes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"m", "n", "k"})->Unit(benchmark::kMicrosecond)->UseRealTime();
+  benchmark->Args({240, 64, 64})->Args({240, 128, 128})->Args({512, 256, 96})->Args({1, 256, 96});
+}
+
+void count_operations(benchmark::State& state) {
+  const auto operations = 2e-9 * static_cast<double>(state.range(0) * state.range(1) * state.range(2));
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(operations * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+void small_float32(benchmark::State& state) { matrix_product(state, torch::kFloat32); }
+
+void recommenders_panels(benchmark::State& state) {
+  const auto [m, n, k] = std::tuple(state.range(0), state.range(1), state.range(2));
+  const auto left = torch::randn({m, k});
+  const auto right = torch::randn({k, n});
+  auto product = torch::empty({m, n});
+  llama4rec::recommenders::Panels panels;
+  panels.pack(right.data_ptr<float>(), k, n, n);
+  for (auto _ : state) {
+    panel_product({.values = left.data_ptr<float>(), .rows = m, .row_stride = k}, panels, product.data_ptr<float>(), n,
+                  llama4rec::recommenders::Accumulate::kNo);
+    benchmark::ClobberMemory();
+  }
+  count_operations(state);
+}
+
+void engine_panels(benchmark::State& state, llama4rec::llm::Precision precision) {
+  const auto [m, n, k] = std::tuple(state.range(0), state.range(1), state.range(2));
+  const auto left = torch::randn({m, k});
+  const llama4rec::llm::PackedMatrix matrix(torch::randn({n, k}), precision);
+  auto product = torch::empty({m, n});
+  for (auto _ : state) {
+    matrix.multiply(left.data_ptr<float>(), k, m, product.data_ptr<float>(), n, llama4rec::llm::Into::kStore);
+    benchmark::ClobberMemory();
+  }
+  count_operations(state);
+}
+
+BENCHMARK(small_float32)->Apply(small_shapes);
+BENCHMARK(recommenders_panels)->Apply(small_shapes);
+BENCHMARK_CAPTURE(engine_panels, float32, llama4rec::llm::Precision::kFloat32)->Apply(small_shapes);
+BENCHMARK_CAPTURE(engine_panels, bfloat16, llama4rec::llm::Precision::kBfloat16)->Apply(small_shapes);
+BENCHMARK_CAPTURE(engine_panels, int8, llama4rec::llm::Precision::kInt8)->Apply(small_shapes);
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #include "core/process_memory.h"
 #include "core/text.h"
 #include "llm/bench/bench.h"
+#include "llm/engine/precision.h"
 #include "tensor/runtime.h"
 #include "tensor/torch.h"
 
@@ -92,8 +93,8 @@ void print(const llm::BenchModel& model, const llm::BenchResult& result, const B
   std::cout << fmt::format("{}: {} parameters, {} ({} in training), {} thread(s), {}\n", model.name(),
                            text::with_thousands(llm::parameter_count(model.config())), setting.precision,
                            setting.training_precision, at::get_num_threads(), cpu_name())
-            << fmt::format("peak, best of 10 products 4096 x 2048 x 2048 in bfloat16: {:.0f} GFLOP/s\n\n",
-                           result.peak * 1e-9);
+            << fmt::format("peak, best of 10 products 4096 x 2048 x 2048 in {}: {:.0f} GFLOP/s\n\n",
+                           llm::has_bfloat16() ? "bfloat16" : "float32", result.peak * 1e-9);
   if (result.prefill) {
     print_line(fmt::format("prefill, prompts of {}", result.prompt_tokens), *result.prefill, "tokens/s", result.peak);
   }

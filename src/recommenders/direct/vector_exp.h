@@ -10,7 +10,7 @@ namespace llama4rec::recommenders {
 
 /// exp(x) for -87 <= x <= 88 with a relative error below 3e-7; smaller x count as -87. The range is cut to |r| <= ln 2 / 2 by powers of
 /// two, and r's exponential is its Taylor polynomial of degree 7.
-inline Lane exp_lane(Lane x) {
+[[gnu::always_inline]] inline Lane exp_lane(Lane x) {
   const Lane floor_at = Lane{} - 87.0F;
   x = select(x < floor_at, floor_at, x);
   const Lane half = Lane{} + 0.5F;

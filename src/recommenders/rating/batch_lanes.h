@@ -19,7 +19,7 @@ inline float lane_sum(const Lane& lane) {
 inline Lane lane_maximum(const Lane& a, const Lane& b) { return select(b > a, b, a); }
 
 /// e^x within about 2e-7 of itself, for x <= 88; below -87 it is e^-87, which is as good as 0 beside e^0.
-inline Lane lane_exp(Lane x) {
+[[gnu::always_inline]] inline Lane lane_exp(Lane x) {
   constexpr float kLog2e = 1.44269504F;
   constexpr float kLn2High = 0.693359375F;  // ln 2 in two parts (Cody and Waite), so that the remainder is exact
   constexpr float kLn2Low = -2.12194440e-4F;

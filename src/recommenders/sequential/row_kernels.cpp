@@ -31,7 +31,7 @@ void by_lanes(const float* from, std::int64_t count, float* to, Visit visit) {
 }
 
 /// sigmoid(2 u) of gelu's u.
-Lane gelu_share(const Lane& x) {
+[[gnu::always_inline]] inline Lane gelu_share(const Lane& x) {
   const Lane u = kSlope * (x + kCube * x * x * x);
   Lane power = -2.0F * u;
   const Lane most = Lane{} + 80.0F;
