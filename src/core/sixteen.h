@@ -41,7 +41,13 @@ struct Sixteen {
   Part part[kParts];
 
   static Sixteen all(T value) { return Sixteen{} + value; }
-  T operator[](std::int64_t n) const { return part[n / (kVectorBytes / 4)][n % (kVectorBytes / 4)]; }
+  /// Of a copy: numbers that are asked for one by one would have to be kept in memory.
+  T operator[](std::int64_t n) const {
+    T values[16];
+#pragma GCC unroll 4
+    for (int i = 0; i < kParts; ++i) std::memcpy(values + i * (kVectorBytes / 4), &part[i], kVectorBytes);
+    return values[n];
+  }
 };
 
 /// made.part[i] = f(i) for all parts.

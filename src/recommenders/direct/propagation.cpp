@@ -13,6 +13,7 @@ template <int kLanes>
 void gather_row(const InteractionGraph& graph, std::int64_t row, std::int64_t stride, const float* x, const float* base,
                 float scale, float* out) {
   Lane sums[kLanes];
+#pragma GCC unroll 4
   for (int lane = 0; lane < kLanes; ++lane) {
     if (base != nullptr) {
       load(sums[lane], base + row * stride + lane * kLaneWidth);
@@ -24,12 +25,14 @@ void gather_row(const InteractionGraph& graph, std::int64_t row, std::int64_t st
   for (std::int64_t edge = graph.offsets[static_cast<std::size_t>(row)]; edge < end; ++edge) {
     const float* from = x + graph.columns[static_cast<std::size_t>(edge)] * stride;
     const float weight = graph.weights[static_cast<std::size_t>(edge)];
+#pragma GCC unroll 4
     for (int lane = 0; lane < kLanes; ++lane) {
       Lane value;
       load(value, from + lane * kLaneWidth);
       sums[lane] += weight * value;
     }
   }
+#pragma GCC unroll 4
   for (int lane = 0; lane < kLanes; ++lane) store(out + row * stride + lane * kLaneWidth, scale * sums[lane]);
 }
 
