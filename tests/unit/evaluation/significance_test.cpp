@@ -115,6 +115,20 @@ TEST(Bootstrap, DependsOnTheSeedAlone) {
   EXPECT_THROW(bootstrap_interval(kSleepFirst, kSleepSecond, 1, 0), InternalError);
 }
 
+TEST(Bootstrap, OfRootsTakesTheRootOfEachMean) {
+  const std::vector<double> before{4, 4, 4};
+  const std::vector<double> after{1, 1, 1};
+  const Interval interval = bootstrap_root_interval(before, after, 1, 100);
+  EXPECT_EQ(interval.low, -1);
+  EXPECT_EQ(interval.high, -1);
+  // Of two users each draw takes both of one, both of the other, or one of each: roots 0, 2 and the root of 2.
+  const std::vector<double> none{0, 0};
+  const std::vector<double> uneven{0, 4};
+  const Interval wide = bootstrap_root_interval(none, uneven, 1, 2000);
+  EXPECT_EQ(wide.low, 0);
+  EXPECT_EQ(wide.high, 2);
+}
+
 TEST(MinimumDetectableDifference, SolvesThePowerOfTheNoncentralT) {
   EXPECT_NEAR(minimum_detectable_difference(kSleepFirst, kSleepSecond), 1.22507827413411, 1e-6);
   // Deviation 1 with three pairs.
