@@ -83,7 +83,7 @@ std::vector<MethodExperiment> make_experiments() {
                     {"all instructions", {}}},
        .rows = kMainRows},
       {.name = "figure7",
-       .description = "Figure 7: Llama4Rec against another language model (--other), 100 listwise tasks",
+       .description = "Figure 7: Llama4Rec against another language model on 100 listwise tasks",
        .datasets = {"book-crossing"},
        .models = {"cl4srec"},
        .variants = {{"ours", {}}, {"the other", {"llm.hidden=64", "llm.intermediate=176", "llm.layers=2"}}},
@@ -141,6 +141,20 @@ config::Configuration run_configuration(const MethodExperiment& experiment, cons
   if (const auto run = configuration.read<RunOptions>(); run.second_backbone == model)
     set("run.second_backbone=lightgcn");
   return result;
+}
+
+/// Says where what the user set leaves nothing of what tells two variants apart.
+void warn_of_equal_variants(const MethodExperiment& experiment, const MethodPlan& plan,
+                            const config::Configuration& configuration, const std::string& dataset,
+                            const std::string& model) {
+  std::map<std::string, std::string> labels;  // by the run's options
+  for (const ExperimentVariant& variant : experiment.variants) {
+    const auto options = run_configuration(experiment, plan, configuration, variant, dataset, model).canonical();
+    const auto [first, added] = labels.emplace(options, variant.label);
+    if (added) continue;
+    log::warn("{}: \"{}\" is the same run as \"{}\": options that were set by hand stand above those of the variants",
+              experiment.name, variant.label, first->second);
+  }
 }
 
 /// The rows that an experiment shows, with their tests.
@@ -258,6 +272,9 @@ Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan&
   std::size_t number = 0;
   const auto start = std::chrono::steady_clock::now();
   std::map<std::string, std::vector<std::filesystem::path>> played;
+  if (!datasets.empty() && !models.empty()) {
+    warn_of_equal_variants(experiment, plan, configuration, datasets.front(), models.front());
+  }
   for (const std::string& dataset : datasets) {
     for (const ExperimentVariant& variant : experiment.variants) {
       for (const std::string& model : models) {

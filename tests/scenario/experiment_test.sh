@@ -86,6 +86,8 @@ for name in ('table3', 'figure6', 'figure7', 'quintiles', 'cost'):
 "
 
 fails 3 'data set "nowhere" was not found' "$program" experiment figure6 --scale paper --set llm.kind=remote --datasets nowhere --output paper
+fails 3 'data set "nowhere" was not found' "$program" experiment figure6 --set instructions.most=300 --datasets nowhere --output paper
+ok "variants that an option set by hand makes the same are named" grep -q '"2,500 instructions" is the same run as "500 instructions"' err.txt
 for sampling in importance clusters; do
   "$program" run tiny.yaml --set data.name=sample --set run.backbone=mf --set run.directory=out --set instructions.most=300 \
     --set instructions.sampling=$sampling --set instructions.clusters=4 >$sampling.txt 2>$sampling.log
