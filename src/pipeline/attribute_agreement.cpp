@@ -128,6 +128,7 @@ Json run_attribute_agreement(const AgreementPlan& plan, const config::Configurat
                                   : against_facts(setup, attributes, declared[n], made.attributes[n], plan);
       agreement = with_verdicts(std::move(agreement), verdicts);
       document["attributes"].push_back({{"dataset", setup.dataset().name},
+                                        {"synthetic", setup.dataset().synthetic},
                                         {"attribute", declared[n].name},
                                         {"compared", agreement.compared()},
                                         {"agree", agreement.agree},

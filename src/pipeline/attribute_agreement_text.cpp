@@ -1,4 +1,5 @@
 // The document of the experiment `figure8` as Markdown, CSV and a page.
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -49,6 +50,11 @@ nlohmann::json agreement_report(const Json& document) {
   Block page{{"title", "Figure 8: generated attributes against " + document.at("judge").get<std::string>()}};
   page["subtitle"] =
       fmt::format("At most {} items or users drawn for each attribute.", document.at("items").get<std::int64_t>());
+  const Json& attributes = document.at("attributes");
+  if (std::any_of(attributes.begin(), attributes.end(),
+                  [](const Json& it) { return it.at("synthetic").get<bool>(); })) {
+    page["badges"] = Block::array({{{"text", "synthetic data"}, {"kind", "warning"}}});
+  }
   Block table = report_blocks::table("How often the answers agree, of those that were compared.",
                                      {"data set", "attribute", "compared", "agree", "unknown", "wrong", "undecided"});
   table["columns"][1] = report_blocks::column("attribute", false);

@@ -55,7 +55,7 @@
     return {
       type: categorical ? "category" : "linear",
       beginAtZero: plot.kind === "bar" || plot.kind === "histogram",
-      grace: !categorical && (plot.kind === "bar" || plot.kind === "histogram") ? "4%" : 0,
+      grace: !categorical && !plot.stacked && (plot.kind === "bar" || plot.kind === "histogram") ? "4%" : 0,
       title: { display: title !== "", text: shortened(title, kLongestTitle), color: color("--muted"), font: { weight: 600 } },
       ticks,
       grid: { color: color("--line"), display: !categorical },

@@ -19,6 +19,7 @@ Json document() {
           {"report", "out/figure8.html"},
           {"attributes",
            {{{"dataset", "tiny"},
+             {"synthetic", true},
              {"attribute", "mood"},
              {"compared", 4},
              {"agree", 2},
@@ -26,6 +27,7 @@ Json document() {
              {"wrong", 1},
              {"undecided", 0}},
             {{"dataset", "tiny"},
+             {"synthetic", true},
              {"attribute", "star"},
              {"compared", 0},
              {"agree", 0},
@@ -40,6 +42,7 @@ TEST(AttributeAgreement, TheCsvCountsAndThePageShowsShares) {
             "dataset,attribute,compared,agree,unknown,wrong,undecided\n"
             "tiny,\"mood\",4,2,1,1,0\ntiny,\"star\",0,0,0,0,0\n");
   const auto page = agreement_report(document());
+  EXPECT_EQ(page.at("badges")[0].at("text"), "synthetic data");
   const auto& blocks = page.at("sections")[0].at("blocks");
   EXPECT_EQ(blocks[0].at("series")[0],
             nlohmann::json::parse(R"({"name": "agree", "x": ["mood, tiny", "star, tiny"], "y": [50.0, 0.0]})"));
