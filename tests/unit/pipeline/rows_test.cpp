@@ -147,17 +147,16 @@ TEST_F(Rows, TheMethodFusesByTheUtilityThatIsConfigured) {
 }
 
 TEST_F(Rows, ScoresOfTheBackboneStandBesideProbabilitiesAlsoForControls) {
-  // The target is the middle one. The backbone all but excludes the first candidate's lead, the language model the last one's.
+  // The target is the middle one. The backbone all but ties it with the first candidate and excludes the last one; for the language model they stand evenly.
   auto made = outcome(1, {1, 1, 1, 1}, {1, 1, 1, 1});
   for (BackboneRanking* backbone : {&made.base, &made.refit, &made.base_augmented}) {
     for (PhaseRanking* it : {&backbone->validation, &backbone->test}) {
       it->language_model.erase("listwise");
       order(*it, "first", {2, 1, 0});
-      it->log_probabilities.assign(it->users.size(), {-8, -0.2, -0.1});
+      it->log_probabilities.assign(it->users.size(), {-2, -1, 0});
       it->scores.assign(it->users.size(), {3.1, 3, 0});
-      it->controls["item transitions"] = {
-          .orders = std::vector<CandidateOrder>(it->users.size(), {2, 1, 0}),
-          .scores = std::vector<std::vector<double>>(it->users.size(), {-8, -0.2, -0.1})};
+      it->controls["item transitions"] = {.orders = std::vector<CandidateOrder>(it->users.size(), {2, 1, 0}),
+                                          .scores = std::vector<std::vector<double>>(it->users.size(), {-2, -1, 0})};
     }
   }
   const auto with = [&](const std::string& utility) {
@@ -165,7 +164,8 @@ TEST_F(Rows, ScoresOfTheBackboneStandBesideProbabilitiesAlsoForControls) {
                                                        "prompts.candidates=3", "aggregation.utility=" + utility});
     return make_rows(*setup, {made});
   };
-  // Scaled to mean -2 and variance 2/3, at 0.5: about -2.07, -1.29, -2.64. By places all three tie.
+  // Scaled to mean -2 and variance 2/3, at 0.5: about -2.20, -1.73, -2.08. By places, and by the language model's probabilities beside
+  // places, all three tie.
   const RunRows by_score = with("score");
   EXPECT_DOUBLE_EQ(row(by_score, "llama4rec").validation, 1);
   EXPECT_EQ(row(by_score, "llama4rec").utility, "score");
