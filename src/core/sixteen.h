@@ -53,7 +53,7 @@ struct Sixteen {
 /// made.part[i] = f(i) for all parts.
 template <class To, class F>
 [[gnu::always_inline]] inline Sixteen<To> by_parts(const F& f) {
-  Sixteen<To> made;
+  Sixteen<To> made;  // NOLINT(cppcoreguidelines-pro-type-member-init): all parts are set below
 #pragma GCC unroll 4
   for (int i = 0; i < Sixteen<To>::kParts; ++i) made.part[i] = f(i);
   return made;

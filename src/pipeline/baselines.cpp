@@ -21,7 +21,6 @@ namespace {
 
 using nlohmann::ordered_json;
 using recommenders::RecommenderInfo;
-using recommenders::RecommenderKind;
 
 /// What the cells of one row share.
 struct Row {

@@ -286,7 +286,7 @@ Json run_method_experiment(const MethodExperiment& experiment, const MethodPlan&
         const RunResult run = run_method(setup, plan.seed, command_line);
         document["runs"].push_back(shown(experiment, run.document, variant.label));
         if (experiment.view == ExperimentView::kDuel) {
-          add_duel(document, run.folder / "per_user.tsv", plan.seed, played[dataset + " " + model]);
+          add_duel(document, run.folder / "per_user.tsv", plan.seed, played[fmt::format("{} {}", dataset, model)]);
         }
         // Written after each run, so that what is there can be read while the rest is made.
         write_experiment(

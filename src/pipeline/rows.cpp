@@ -27,13 +27,13 @@ struct Opinion {
 
 /// The language model's by one of the ranking methods; the one by the first place has probabilities.
 Opinion by_method(const std::string& method) {
-  static const Values kNone;
+  static const Values none;
   Opinion opinion;
   opinion.orders = [method](const PhaseRanking& phase) -> const std::vector<CandidateOrder>& {
     return phase.language_model.at(method);
   };
   opinion.values = [method](const PhaseRanking& phase) -> const Values& {
-    return method == "first" ? phase.log_probabilities : kNone;
+    return method == "first" ? phase.log_probabilities : none;
   };
   return opinion;
 }

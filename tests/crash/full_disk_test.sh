@@ -40,7 +40,7 @@ echo "uninterrupted: $kilobytes KiB"
 
 cat >compare.py <<'PYTHON'
 import json
-drop = ('run', 'seconds', 'stage_seconds', 'folder', 'report')
+drop = ('run', 'seconds', 'stage_seconds', 'cost', 'folder', 'report')
 whole, resumed = ({k: v for k, v in json.load(open(f)).items() if k not in drop} for f in ('whole.json', 'resumed.json'))
 assert whole == resumed, 'the numbers differ'
 PYTHON

@@ -50,7 +50,7 @@ done
 
 python3 - <<'PYTHON'
 import json
-drop = ('run', 'seconds', 'stage_seconds', 'folder', 'report')
+drop = ('run', 'seconds', 'stage_seconds', 'cost', 'folder', 'report')
 whole, killed = ({k: v for k, v in json.load(open(f)).items() if k not in drop} for f in ('whole.json', 'killed.json'))
 assert whole == killed, 'the numbers differ after the kills'
 PYTHON

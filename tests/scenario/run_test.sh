@@ -62,9 +62,14 @@ assert {l['meta']['kind'] for l in lines} == {'ranking', 'pair', 'choice', 'cont
 "$program" run tiny.yaml --json --seed 3 >b.json 2>b.log
 ok "a second run reuses every stage" bash -c "! grep -E '(base|pretrain|tune|augment|refit|rank)[a-z-]*: [0-9]' b.log"
 same="import json
-drop = lambda d: {k: v for k, v in d.items() if k not in ('seconds', 'stage_seconds')}
+drop = lambda d: {k: v for k, v in d.items() if k not in ('seconds', 'stage_seconds', 'cost')}
 assert drop(json.load(open('a.json'))) == drop(json.load(open('b.json')))"
 ok "and gives the same numbers" python3 -c "$same"
+ok "and tells what the answers had cost" python3 -c "
+import json
+a, b = (json.load(open(f))['cost'] for f in ('a.json', 'b.json'))
+assert a['method']['prompts'] > 100 and a['method']['tokens_read'] > a['method']['tokens_written'] > 100, a
+assert all(a[k] == b[k] for k in ('trained_tokens', 'method', 'controls')), (a, b)"
 
 rm -rf runs
 "$program" run tiny.yaml --json --seed 3 >b.json 2>b.log

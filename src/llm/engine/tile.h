@@ -60,7 +60,7 @@ struct TileStep<std::uint8_t, std::int8_t> {
   static constexpr std::int64_t kInputs = 4;
   using Sum = Vector16i;
   static std::int32_t four(const std::uint8_t* x, std::int64_t step) {
-    std::int32_t values;
+    std::int32_t values = 0;
     std::memcpy(&values, x + 4 * step, sizeof(values));
     return values;
   }
