@@ -7,7 +7,7 @@ if(LLAMA4REC_CCACHE)
 endif()
 
 # g++ 12 reports false -Wrestrict and -Wmaybe-uninitialized findings inside of std::string and std::optional (GCC bug 105651).
-# -Wpsabi warns of sixteen-number vectors as results on machines without AVX-512; none of them crosses a library of another build.
+# -Wpsabi tells of vectors as arguments of functions, none of which crosses a library of another build.
 # Flags that every target of ours shares (equal flags let them share one precompiled header).
 add_library(llama4rec_flags INTERFACE)
 target_compile_options(llama4rec_flags INTERFACE
