@@ -9,6 +9,7 @@ function(llama4rec_layer name)
   add_library(llama4rec_${name} STATIC ${sources})
   add_library(llama4rec::${name} ALIAS llama4rec_${name})
   llama4rec_settings(llama4rec_${name})
+  llama4rec_unite(llama4rec_${name} ${sources})
   target_compile_features(llama4rec_${name} PUBLIC cxx_std_20)
   target_include_directories(llama4rec_${name}
     PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
@@ -55,14 +56,31 @@ function(llama4rec_includes_torch file result)
   set(${result} ${answer} PARENT_SCOPE)
 endfunction()
 
+# Compiles eight sources of a target at once (LLAMA4REC_UNITY), so that names in unnamed namespaces are one layer's, not one file's.
+# Kernels stay alone: the compiler's choices in one should not depend on its neighbours.
+function(llama4rec_unite target)
+  if(LLAMA4REC_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    foreach(source ${ARGN})
+      file(STRINGS ${source} kernel LIMIT_COUNT 1
+        REGEX "#pragma omp|^#include .*(sixteen|lanes|tile|panel|panels|panel_product|simd_math|vector_exp|counter_random)\\.h")
+      if(kernel)
+        set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+      endif()
+    endforeach()
+  endif()
+endfunction()
+
 # The precompiled header costs more than it saves where libtorch is not read.
 function(llama4rec_skip_needless_precompiled_header)
-  foreach(source ${ARGN})
-    llama4rec_includes_torch(${source} torch)
-    if(NOT torch)
-      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-    endif()
-  endforeach()
+  if(NOT LLAMA4REC_UNITY)
+    foreach(source ${ARGN})
+      llama4rec_includes_torch(${source} torch)
+      if(NOT torch)
+        set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+      endif()
+    endforeach()
+  endif()
 endfunction()
 
 # Links libtorch (as a system library: its headers do not pass our warnings) and shares the precompiled header.

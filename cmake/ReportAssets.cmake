@@ -70,6 +70,7 @@ function(report_embed target file function)
   add_custom_command(OUTPUT ${source}
     COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${source} -DFUNCTION=${function} -P ${CMAKE_SOURCE_DIR}/cmake/EmbedFile.cmake
     DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/EmbedFile.cmake VERBATIM)
+  set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # they share a name
   target_sources(${target} PRIVATE ${source})
 endfunction()
 

@@ -81,26 +81,26 @@ std::string interactions_table(const SourceData& source) {
 
 std::string description(const SourceData& source) {
   const auto& dataset = source.dataset;
-  nlohmann::ordered_json json;
-  json["format"] = "llama4rec-dataset";
-  json["version"] = 1;
-  json["name"] = dataset.name;
-  json["synthetic"] = dataset.synthetic;
-  json["item_noun"] = dataset.item_noun;
-  json["rating"] = {
+  nlohmann::ordered_json document;
+  document["format"] = "llama4rec-dataset";
+  document["version"] = 1;
+  document["name"] = dataset.name;
+  document["synthetic"] = dataset.synthetic;
+  document["item_noun"] = dataset.item_noun;
+  document["rating"] = {
       {"minimum", dataset.rating_minimum}, {"maximum", dataset.rating_maximum}, {"step", dataset.rating_step}};
-  json["positive_threshold"] = source.positive_threshold;
-  json["core"] = source.core;
-  json["has_timestamps"] = dataset.has_timestamps;
-  json["explicit_split"] = !source.parts.empty();
-  json["users"] = dataset.users();
-  json["items"] = dataset.items();
-  json["interactions"] = dataset.size();
-  json["notices"] = nlohmann::ordered_json::array();
+  document["positive_threshold"] = source.positive_threshold;
+  document["core"] = source.core;
+  document["has_timestamps"] = dataset.has_timestamps;
+  document["explicit_split"] = !source.parts.empty();
+  document["users"] = dataset.users();
+  document["items"] = dataset.items();
+  document["interactions"] = dataset.size();
+  document["notices"] = nlohmann::ordered_json::array();
   for (const auto& notice : dataset.notices) {
-    json["notices"].push_back({{"what", notice.what}, {"count", notice.count}});
+    document["notices"].push_back({{"what", notice.what}, {"count", notice.count}});
   }
-  return json.dump(2) + "\n";
+  return document.dump(2) + "\n";
 }
 
 /// A folder beside the target that is removed unless it was moved there; with what it was exchanged for.

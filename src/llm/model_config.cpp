@@ -145,8 +145,8 @@ std::int64_t parameter_count(const ModelConfig& config) {
   return (config.tied ? 1 : 2) * config.vocabulary * config.hidden + config.layers * block + config.hidden;
 }
 
-ModelConfig config_from_json(const std::string& json, const std::string& file) {
-  const auto document = parse_json(json, file);
+ModelConfig config_from_json(const std::string& text, const std::string& file) {
+  const auto document = parse_json(text, file);
   const JsonReader reader(document, file);
   const auto type = reader.one_of("model_type", {"llama", "qwen2", "mistral"});
   reader.expect("hidden_act", "silu");
@@ -191,8 +191,8 @@ ModelConfig config_from_json(const std::string& json, const std::string& file) {
   return config;
 }
 
-void add_generation_config(const std::string& json, const std::string& file, ModelConfig& config) {
-  const auto document = parse_json(json, file);
+void add_generation_config(const std::string& text, const std::string& file, ModelConfig& config) {
+  const auto document = parse_json(text, file);
   for (const auto token : read_end_tokens(JsonReader(document, file), config.vocabulary)) {
     if (std::find(config.end_tokens.begin(), config.end_tokens.end(), token) == config.end_tokens.end()) {
       config.end_tokens.push_back(token);

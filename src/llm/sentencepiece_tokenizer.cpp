@@ -87,12 +87,14 @@ std::vector<std::string_view> SentencePieceTokenizer::merged(std::string_view li
     std::ptrdiff_t left;
     std::ptrdiff_t right;
   };
-  struct Merge {
+  struct Candidate {
     float score;
     std::ptrdiff_t left;
     std::ptrdiff_t right;
     std::size_t size;  // of both parts; another size by now: outdated
-    bool operator<(const Merge& other) const { return score != other.score ? score < other.score : left > other.left; }
+    bool operator<(const Candidate& other) const {
+      return score != other.score ? score < other.score : left > other.left;
+    }
   };
   std::vector<Part> parts;
   for (std::size_t at = 0; at < line.size();) {
@@ -103,7 +105,7 @@ std::vector<std::string_view> SentencePieceTokenizer::merged(std::string_view li
   }
   const auto part = [&](std::ptrdiff_t place) -> Part& { return parts[static_cast<std::size_t>(place)]; };
   const auto count = static_cast<std::ptrdiff_t>(parts.size());
-  std::priority_queue<Merge> queue;
+  std::priority_queue<Candidate> queue;
   const auto offer = [&](std::ptrdiff_t left, std::ptrdiff_t right) {
     if (left < 0 || right >= count) return;
     const std::string_view both(part(left).text.data(), part(left).text.size() + part(right).text.size());

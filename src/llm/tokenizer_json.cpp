@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kGpt2Words = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::int64_t kMostTokens = 10'000'000;
+constexpr std::int64_t kLargestVocabulary = 10'000'000;
 /// Numbers that no token has: a few, not a table of gigabytes for one absurd number.
 constexpr std::int64_t kMostGaps = 100'000;
 constexpr const char* kMark = "\xE2\x96\x81";  // kBlankMark
@@ -73,7 +73,7 @@ class Parser {
     (void)model_.object("vocab");
     const auto& entries = model_.value("vocab").get_ref<const json::object_t&>();
     const auto& added = root_.has("added_tokens") ? root_.list("added_tokens") : no_tokens_;
-    most_tokens_ = std::min(kMostTokens, static_cast<std::int64_t>(entries.size() + added.size()) + kMostGaps);
+    most_tokens_ = std::min(kLargestVocabulary, static_cast<std::int64_t>(entries.size() + added.size()) + kMostGaps);
     if (entries.empty()) model_.fail("vocab", "pieces");
     for (const auto& [piece, number] : entries) {
       if (piece.empty()) refuse("key \"model.vocab\" holds an empty piece");

@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/process_memory.h"
 #include "core/random.h"
+#include "core/seconds_since.h"
 #include "llm/adamw.h"
 #include "llm/batching.h"
 #include "llm/bench/machine_peak.h"
@@ -29,8 +30,6 @@ namespace llama4rec::llm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// Digest of the first epoch's texts.
 std::string digest_of(const std::vector<TrainingText>& texts) {

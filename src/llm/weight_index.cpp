@@ -12,9 +12,9 @@
 
 namespace llama4rec::llm {
 
-std::map<std::string, std::string> parse_weight_index(const std::string& json, const std::string& file) {
+std::map<std::string, std::string> parse_weight_index(const std::string& text, const std::string& file) {
   constexpr std::size_t kMostFiles = 10'000;
-  const auto document = parse_json(json, file);
+  const auto document = parse_json(text, file);
   const JsonReader reader(document, file);
   (void)reader.object("weight_map");
   std::map<std::string, std::string> files;

@@ -17,7 +17,7 @@ using augmentation::AttributeFacts;
 using augmentation::AttributeOptions;
 using data::Phase;
 
-constexpr const char* kAnswersFile = "attributes.json";
+constexpr const char* kAttributesFile = "attributes.json";
 constexpr const char* kDisagreementsFile = "disagreements.csv";
 
 std::optional<AttributeFacts> facts_of(const AttributeOptions& options, const Dataset& dataset) {
@@ -100,7 +100,7 @@ AttributeAugmentation fill_in_attributes(SeedContext& context) {
                                             model, [&](std::int64_t answered) { progress.set(answered); });
       progress.finish();
     });
-    write_file_atomically(folder.path / kAnswersFile, to_json(attributes).dump() + "\n");
+    write_file_atomically(folder.path / kAttributesFile, to_json(attributes).dump() + "\n");
     std::vector<augmentation::Disagreement> disagreements;
     for (const auto& it : attributes) {
       if (!it.agreement) continue;
@@ -112,7 +112,8 @@ AttributeAugmentation fill_in_attributes(SeedContext& context) {
     summarise(attributes, folder.summary);
   });
   AttributeAugmentation result{.attributes = {}, .key = stage.key, .summary = stage.summary};
-  result.attributes = augmentation::attributes_from_json(nlohmann::json::parse(read_file(stage.path / kAnswersFile)));
+  result.attributes =
+      augmentation::attributes_from_json(nlohmann::json::parse(read_file(stage.path / kAttributesFile)));
   return result;
 }
 

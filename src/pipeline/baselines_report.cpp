@@ -11,11 +11,11 @@
 namespace llama4rec::pipeline {
 namespace {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
-using Json = nlohmann::json;
 using report_blocks::number_text;
 
-std::string heading_of(const ordered_json& table) {
+std::string table_heading(const ordered_json& table) {
   const bool rating = table.at("task") == "rating";
   return fmt::format("{}{}, {}{}, {} users", table.at("dataset").get<std::string>(),
                      table.at("synthetic").get<bool>() ? " (synthetic)" : "", table.at("task").get<std::string>(),
@@ -28,7 +28,7 @@ std::string cell(const ordered_json& value) {
   return number_text(value.at("mean").get<double>()) + (deviation > 0 ? " ± " + number_text(deviation) : "");
 }
 
-Json table_block(const ordered_json& table) {
+json table_block(const ordered_json& table) {
   const auto& rows = table.at("rows");
   const auto metrics = baseline_metrics(rows.front().at("test"));
   const std::string judged = table.at("task") == "rating" ? "RMSE" : "N@10";
@@ -36,11 +36,11 @@ Json table_block(const ordered_json& table) {
   std::vector<std::string> columns{"model"};
   columns.insert(columns.end(), metrics.begin(), metrics.end());
   if (has_judged) columns.push_back("validation " + judged);
-  Json block = report_blocks::table(fmt::format("{} test users; mean ± standard deviation over the seeds.",
+  json block = report_blocks::table(fmt::format("{} test users; mean ± standard deviation over the seeds.",
                                                 table.at("test_users").get<std::int64_t>()),
                                     columns);
   for (const auto& row : rows) {
-    Json cells{row.at("title").get<std::string>()};
+    json cells{row.at("title").get<std::string>()};
     for (const auto& metric : metrics) cells.push_back(cell(row.at("test").at(metric)));
     if (has_judged) cells.push_back(cell(row.at("validation").at(judged)));
     block["rows"].push_back(std::move(cells));
@@ -50,21 +50,21 @@ Json table_block(const ordered_json& table) {
 }
 
 /// The test metric by model: of the longest list, which counts most hits, or RMSE.
-Json plot_block(const ordered_json& table) {
+json plot_block(const ordered_json& table) {
   const auto metrics = baseline_metrics(table.at("rows").front().at("test"));
   const std::string metric = table.at("task") == "rating" ? metrics.front() : metrics.back();
-  Json x = Json::array();
-  Json y = Json::array();
+  json x = json::array();
+  json y = json::array();
   for (const auto& row : table.at("rows")) {
     x.push_back(row.at("title").get<std::string>());
     y.push_back(row.at("test").at(metric).at("mean").get<double>());
   }
   return report_blocks::plot("bar", fmt::format("{} by model.", metric), "", metric,
-                             Json::array({report_blocks::series(metric, x, y)}));
+                             json::array({report_blocks::series(metric, x, y)}));
 }
 
-Json seconds_block(const ordered_json& document) {
-  Json block = report_blocks::table("Seconds of training, all seeds together.",
+json seconds_block(const ordered_json& document) {
+  json block = report_blocks::table("Seconds of training, all seeds together.",
                                     {"model", "table", "epochs", "seconds", "seconds per epoch"});
   block["columns"][1] = report_blocks::column("table", false);
   for (const auto& table : document.at("tables")) {
@@ -75,7 +75,7 @@ Json seconds_block(const ordered_json& document) {
         epochs += run.value("epochs", 0.0);
         if (run.contains("seconds")) seconds += run.at("seconds").value("train", 0.0);
       }
-      block["rows"].push_back(Json::array({row.at("title").get<std::string>(), heading_of(table),
+      block["rows"].push_back(json::array({row.at("title").get<std::string>(), table_heading(table),
                                            fmt::format("{:.0f}", epochs), fmt::format("{:.1f}", seconds),
                                            fmt::format("{:.3f}", row.at("seconds_per_epoch").get<double>())}));
     }
@@ -85,26 +85,26 @@ Json seconds_block(const ordered_json& document) {
 
 }  // namespace
 
-Json baselines_report(const ordered_json& document) {
+json baselines_report(const ordered_json& document) {
   const auto& tables = document.at("tables");
   const auto seed = document.at("seed").get<std::uint64_t>();
-  Json page{{"title", "Baselines: every conventional recommender"}};
+  json page{{"title", "Baselines: every conventional recommender"}};
   page["subtitle"] =
       fmt::format("Seeds {} to {}, profile {}.", seed, seed + document.at("repeats").get<std::uint64_t>() - 1,
                   document.at("profile").get<std::string>());
-  page["badges"] = Json::array();
+  page["badges"] = json::array();
   if (std::any_of(tables.begin(), tables.end(),
                   [](const auto& it) { return it.at("synthetic").template get<bool>(); })) {
     page["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
   }
-  Json& sections = page["sections"];
+  json& sections = page["sections"];
   for (const auto& table : tables) {
     sections.push_back(
-        {{"title", heading_of(table)}, {"blocks", Json::array({table_block(table), plot_block(table)})}});
+        {{"title", table_heading(table)}, {"blocks", json::array({table_block(table), plot_block(table)})}});
   }
-  sections.push_back({{"title", "Cost"}, {"blocks", Json::array({seconds_block(document)})}});
+  sections.push_back({{"title", "Cost"}, {"blocks", json::array({seconds_block(document)})}});
   sections.push_back({{"title", "Reproduce"},
-                      {"blocks", Json::array({report_blocks::command(document.at("command").get<std::string>())})}});
+                      {"blocks", json::array({report_blocks::command(document.at("command").get<std::string>())})}});
   return page;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string cell(const ordered_json& value) {
+std::string plain_cell(const ordered_json& value) {
   const auto number = [](double x) {
     std::string text = fmt::format("{:.4f}", x);
     return text.starts_with("0.") ? text.substr(1) : text;
@@ -61,8 +61,8 @@ std::string baselines_markdown(const ordered_json& document) {
     text += "\n";
     for (const auto& row : table.at("rows")) {
       text += fmt::format("| {} |", row.at("title").get<std::string>());
-      for (const auto& metric : metrics) text += fmt::format(" {} |", cell(row.at("test").at(metric)));
-      if (has_judged) text += fmt::format(" {} |", cell(row.at("validation").at(judged)));
+      for (const auto& metric : metrics) text += fmt::format(" {} |", plain_cell(row.at("test").at(metric)));
+      if (has_judged) text += fmt::format(" {} |", plain_cell(row.at("validation").at(judged)));
       text += fmt::format(" {:.3f} |\n", row.at("seconds_per_epoch").get<double>());
     }
   }

@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Block = nlohmann::json;
 
-std::string count(const Json& value) { return text::with_thousands(value.get<long long>()); }
+std::string count_text(const Json& value) { return text::with_thousands(value.get<long long>()); }
 
 std::string list(const Json& values) {
   return values.empty() ? "–" : text::join(values.get<std::vector<std::string>>(), ", ");
@@ -30,15 +30,15 @@ Block comparison(const Json& datasets) {
     for (const Json& it : datasets) cells.push_back(value(it));
     table["rows"].push_back(std::move(cells));
   };
-  add("# of users", [](const Json& it) { return count(it.at("users")); });
-  add("# of items", [](const Json& it) { return count(it.at("items")); });
-  add("# of ratings", [](const Json& it) { return count(it.at("ratings")); });
+  add("# of users", [](const Json& it) { return count_text(it.at("users")); });
+  add("# of items", [](const Json& it) { return count_text(it.at("items")); });
+  add("# of ratings", [](const Json& it) { return count_text(it.at("ratings")); });
   add("density", [](const Json& it) { return fmt::format("{:.6f}", it.at("density").get<double>()); });
   add("user features", [](const Json& it) { return list(it.at("user_features")); });
   add("item features", [](const Json& it) { return list(it.at("item_features")); });
   add("a positive is a rating of at least",
       [](const Json& it) { return fmt::format("{:g}", it.at("positive_threshold").get<double>()); });
-  add("positives", [](const Json& it) { return count(it.at("positives")); });
+  add("positives", [](const Json& it) { return count_text(it.at("positives")); });
   return table;
 }
 
@@ -51,7 +51,7 @@ Block splits(const Json& datasets) {
     for (const Json& it : dataset.at("tasks")) {
       Block cells = Block::array({dataset.at("dataset").get<std::string>(), it.at("task").get<std::string>()});
       for (const char* key : {"train", "validation", "test", "train_only_users", "unseen_test_items", "tied_users"}) {
-        cells.push_back(count(it.at(key)));
+        cells.push_back(count_text(it.at(key)));
       }
       table["rows"].push_back(std::move(cells));
     }
@@ -66,7 +66,7 @@ Block notices(const Json& datasets) {
   for (const Json& dataset : datasets) {
     for (const Json& it : dataset.at("notices")) {
       table["rows"].push_back(Block::array(
-          {dataset.at("dataset").get<std::string>(), it.at("what").get<std::string>(), count(it.at("count"))}));
+          {dataset.at("dataset").get<std::string>(), it.at("what").get<std::string>(), count_text(it.at("count"))}));
     }
   }
   return table;

@@ -17,7 +17,7 @@ namespace llama4rec::pipeline {
 namespace {
 
 using Document = nlohmann::ordered_json;
-using Json = nlohmann::json;
+using nlohmann::json;
 using report_blocks::number_text;
 using report_blocks::percent_text;
 using report_blocks::signed_text;
@@ -39,17 +39,17 @@ std::vector<std::pair<std::string, std::vector<const Document*>>> grouped(const 
 std::string text_of(const Document& run, const char* key) { return run.at(key).get<std::string>(); }
 
 /// One run: its rows, improvement, tests.
-Json rows_table(const Document& run) {
+json rows_table(const Document& run) {
   const auto metrics = metrics_of(run);
   std::vector<std::string> columns{""};
   columns.insert(columns.end(), metrics.begin(), metrics.end());
-  Json block =
+  json block =
       report_blocks::table(fmt::format("{}: {} test users, {} seed(s).", text_of(run, "title"),
                                        text::with_thousands(run.at("users").get<long long>()), run.at("seeds").size()),
                            columns);
   for (const Document& row : run.at("rows")) {
     if (row.at("name") == "llama4rec") block["highlight_rows"].push_back(block["rows"].size());
-    Json cells{row.at("title").get<std::string>()};
+    json cells{row.at("title").get<std::string>()};
     for (const std::string& metric : metrics) {
       const auto deviation = row.at("deviation").at(metric).get<double>();
       cells.push_back(number_text(row.at("metrics").at(metric).get<double>()) +
@@ -59,7 +59,7 @@ Json rows_table(const Document& run) {
     block["rows"].push_back(std::move(cells));
   }
   const auto add = [&](const std::string& title, const auto& value) {
-    Json cells{title};
+    json cells{title};
     for (const std::string& metric : metrics) cells.push_back(value(metric));
     block["rows"].push_back(std::move(cells));
   };
@@ -78,7 +78,7 @@ Json rows_table(const Document& run) {
 }
 
 /// The choosing metric on validation: a line for each a2, and the grid as a table.
-Json grid_blocks(const Document& run) {
+json grid_blocks(const Document& run) {
   const Document& grid = run.at("grid");
   const auto metric = text_of(grid, "metric");
   std::vector<double> a1s;
@@ -94,23 +94,23 @@ Json grid_blocks(const Document& run) {
   std::vector<std::string> columns{"a1 \\ a2"};
   for (const double a2 : a2s) columns.push_back(fmt::format("{}", a2));
   const std::string caption = fmt::format("{}: {} on validation by a1 and a2", text_of(run, "title"), metric);
-  Json table = report_blocks::table(caption + ".", columns);
+  json table = report_blocks::table(caption + ".", columns);
   for (const double a1 : a1s) {
-    Json cells{fmt::format("{}", a1)};
+    json cells{fmt::format("{}", a1)};
     for (const double a2 : a2s) cells.push_back(number_text(values[{a1, a2}]));
     table["rows"].push_back(std::move(cells));
   }
   table["notes"] = {"With a2 ≥ a1 every user has the same weight."};
   const auto lines = [&](const auto& of, const auto& along, const char* name, const auto& at) {
-    Json all = Json::array();
+    json all = json::array();
     for (const double one : of) {
-      Json y = Json::array();
+      json y = json::array();
       for (const double x : along) y.push_back(at(one, x));
       all.push_back(report_blocks::series(fmt::format("{} = {}", name, one), along, y));
     }
     return all;
   };
-  return Json::array({report_blocks::plot("line", caption + ", along a1.", "a1", metric,
+  return json::array({report_blocks::plot("line", caption + ", along a1.", "a1", metric,
                                           lines(a2s, a1s, "a2",
                                                 [&](double a2, double a1) {
                                                   return values[{a1, a2}];
@@ -123,14 +123,14 @@ Json grid_blocks(const Document& run) {
                       table});
 }
 
-Json duel_blocks(const Document& run) {
-  Json table =
+json duel_blocks(const Document& run) {
+  json table =
       report_blocks::table("Llama4Rec against this language model alone.", {"metric", "tasks", "win", "tie", "loss"});
-  Json names = Json::array();
-  std::map<std::string, Json> shares;
+  json names = json::array();
+  std::map<std::string, json> shares;
   for (const Document& duel : run.at("duels")) {
     const auto tasks = duel.at("tasks").get<double>();
-    Json cells{text_of(duel, "metric"), duel.at("tasks").get<std::int64_t>()};
+    json cells{text_of(duel, "metric"), duel.at("tasks").get<std::int64_t>()};
     names.push_back(text_of(duel, "metric"));
     for (const char* outcome : {"wins", "ties", "losses"}) {
       const double share = tasks > 0 ? 100 * duel.at(outcome).get<double>() / tasks : 0;
@@ -141,27 +141,27 @@ Json duel_blocks(const Document& run) {
   }
   table["notes"] = {
       "Tasks are random users whose test item is among the candidates (first seed): elsewhere nobody can win."};
-  Json all = Json::array({report_blocks::series("win", names, shares["wins"]),
+  json all = json::array({report_blocks::series("win", names, shares["wins"]),
                           report_blocks::series("tie", names, shares["ties"]),
                           report_blocks::series("loss", names, shares["losses"])});
-  Json plot = report_blocks::plot(
+  json plot = report_blocks::plot(
       "bar", fmt::format("{}: Llama4Rec wins, ties and loses against the other language model.", text_of(run, "title")),
       "", "% of the tasks", std::move(all));
   plot["stacked"] = true;
-  return Json::array({plot, table});
+  return json::array({plot, table});
 }
 
 /// Improvement over the better of Base and IFT: a line for each run, a table for each list of metrics.
-Json improvements(const Document& document) {
-  Json blocks = Json::array();
+json improvements(const Document& document) {
+  json blocks = json::array();
   for (const auto& [unused, runs] :
        grouped(document, [](const Document& run) { return text::join(metrics_of(run), " "); })) {
     const auto metrics = metrics_of(*runs.front());
     std::vector<std::string> columns{"run"};
     columns.insert(columns.end(), metrics.begin(), metrics.end());
-    Json table = report_blocks::table("Llama4Rec: improvement over the better of Base and IFT.", columns);
+    json table = report_blocks::table("Llama4Rec: improvement over the better of Base and IFT.", columns);
     for (const Document* run : runs) {
-      Json cells{run_title(*run)};
+      json cells{run_title(*run)};
       for (const std::string& metric : metrics) {
         cells.push_back(percent_text(run->at("improvement").at(metric).get<double>()) +
                         significance_mark(*run, metric));
@@ -175,14 +175,14 @@ Json improvements(const Document& document) {
 }
 
 /// The metric by backbone: a plot for each data set and variant.
-Json bars_by_backbone(const Document& document) {
-  Json blocks = Json::array();
+json bars_by_backbone(const Document& document) {
+  json blocks = json::array();
   for (const auto& [heading, runs] :
        grouped(document, [](const Document& run) { return choosing_metric(run) + " on " + heading_of(run); })) {
-    Json all = Json::array();
+    json all = json::array();
     for (const char* name : {"base", "ift", "llama4rec"}) {
-      Json x = Json::array();
-      Json y = Json::array();
+      json x = json::array();
+      json y = json::array();
       for (const Document* run : runs) {
         const Document* row = row_of(*run, name);
         if (row == nullptr) continue;
@@ -200,9 +200,9 @@ Json bars_by_backbone(const Document& document) {
 }
 
 /// The metric by variant: a plot for each data set and backbone with a line for each row, and one of all backbones' Llama4Rec.
-Json lines_by_variant(const Document& document) {
+json lines_by_variant(const Document& document) {
   const auto along = [](const std::vector<const Document*>& runs, const std::string& row) {
-    std::pair<Json, Json> points{Json::array(), Json::array()};
+    std::pair<json, json> points{json::array(), json::array()};
     for (const Document* run : runs) {
       const Document* there = row_of(*run, row);
       if (there == nullptr) continue;
@@ -214,11 +214,11 @@ Json lines_by_variant(const Document& document) {
   const auto groups = grouped(document, [](const Document& run) {
     return fmt::format("{} on {}", text_of(run, "title"), text_of(run, "dataset"));
   });
-  Json blocks = Json::array();
-  std::map<std::string, Json> methods;  // by data set and metric
+  json blocks = json::array();
+  std::map<std::string, json> methods;  // by data set and metric
   for (const auto& [name, runs] : groups) {
     const std::string metric = choosing_metric(*runs.front());
-    Json all = Json::array();
+    json all = json::array();
     for (const Document& row : runs.front()->at("rows")) {
       if (row.at("name") == "oracle") continue;  // a ceiling far above all others
       const auto [x, y] = along(runs, text_of(row, "name"));
@@ -238,11 +238,11 @@ Json lines_by_variant(const Document& document) {
   return blocks;
 }
 
-Json overview(const Document& document) {
+json overview(const Document& document) {
   const auto view = document.at("view").get<std::string>();
   if (view == "cost") return cost_blocks(document);
   if (view == "quintiles") return quintiles_overview(document);
-  Json blocks = improvements(document);
+  json blocks = improvements(document);
   const auto& runs = document.at("runs");
   const bool varies = std::any_of(runs.begin(), runs.end(),
                                   [&](const Document& run) { return run.at("variant") != runs.front().at("variant"); });
@@ -251,54 +251,54 @@ Json overview(const Document& document) {
       if (run.contains("duels")) blocks.insert(blocks.begin(), duel_blocks(run).front());
     }
   } else {
-    for (Json& block : varies ? lines_by_variant(document) : bars_by_backbone(document)) blocks.push_back(block);
+    for (json& block : varies ? lines_by_variant(document) : bars_by_backbone(document)) blocks.push_back(block);
   }
   return blocks;
 }
 
-Json run_blocks(const Document& run, const std::string& view) {
-  Json blocks = Json::array();
+json run_blocks(const Document& run, const std::string& view) {
+  json blocks = json::array();
   if (view == "quintiles") return quintiles_blocks(run);
   blocks.push_back(rows_table(run));
-  Json more = Json::array();
+  json more = json::array();
   if (run.contains("grid")) more = grid_blocks(run);
   if (run.contains("duels")) more = duel_blocks(run);
-  for (const Json& block : more) blocks.push_back(block);
+  for (const json& block : more) blocks.push_back(block);
   return blocks;
 }
 
 }  // namespace
 
-Json method_report(const Document& document) {
+json method_report(const Document& document) {
   const auto& runs = document.at("runs");
   const auto planned = document.at("planned").get<std::size_t>();
   const auto view = document.at("view").get<std::string>();
-  Json page{{"title", document.at("description").get<std::string>()}};
+  json page{{"title", document.at("description").get<std::string>()}};
   page["subtitle"] =
       runs.size() < planned
           ? fmt::format("{} of {} runs are done; the same command goes on.", runs.size(), planned)
           : fmt::format("{} run(s), {} seed(s) each.", runs.size(), runs.empty() ? 0 : runs.front().at("seeds").size());
-  page["badges"] = Json::array();
+  page["badges"] = json::array();
   if (std::any_of(runs.begin(), runs.end(), [](const Document& run) { return run.at("synthetic").get<bool>(); })) {
     page["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
   }
   if (runs.size() < planned) page["badges"].push_back({{"text", "not finished"}, {"kind", "warning"}});
   page["badges"].push_back({{"text", document.at("scale").get<std::string>() + " scale"}, {"kind", "info"}});
-  Json& sections = page["sections"];
+  json& sections = page["sections"];
   sections.push_back({{"title", "Overview"}, {"blocks", overview(document)}});
   if (view != "cost") {
     for (const auto& [heading, of_heading] : grouped(document, heading_of)) {
-      Json blocks = Json::array();
+      json blocks = json::array();
       for (const Document* run : of_heading) {
-        for (const Json& block : run_blocks(*run, view)) blocks.push_back(block);
+        for (const json& block : run_blocks(*run, view)) blocks.push_back(block);
       }
       sections.push_back({{"title", heading}, {"blocks", std::move(blocks)}});
     }
   }
-  sections.push_back({{"title", "Runs and cost"}, {"blocks", Json::array({seconds_table(document)})}});
+  sections.push_back({{"title", "Runs and cost"}, {"blocks", json::array({seconds_table(document)})}});
   sections.push_back({{"title", "Reproduce"},
                       {"text", "The same command goes on where it was stopped and finds what is done already."},
-                      {"blocks", Json::array({report_blocks::command(document.at("command").get<std::string>())})}});
+                      {"blocks", json::array({report_blocks::command(document.at("command").get<std::string>())})}});
   return page;
 }
 

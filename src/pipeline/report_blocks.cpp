@@ -4,32 +4,32 @@
 
 namespace llama4rec::pipeline::report_blocks {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
-Json column(const std::string& title, bool right) { return {{"title", title}, {"align", right ? "right" : "left"}}; }
+json column(const std::string& title, bool right) { return {{"title", title}, {"align", right ? "right" : "left"}}; }
 
-Json table(const std::string& caption, const std::vector<std::string>& columns) {
-  Json block{{"type", "table"}, {"caption", caption}, {"rows", Json::array()}};
+json table(const std::string& caption, const std::vector<std::string>& columns) {
+  json block{{"type", "table"}, {"caption", caption}, {"rows", json::array()}};
   for (std::size_t n = 0; n < columns.size(); ++n) block["columns"].push_back(column(columns[n], n > 0));
   return block;
 }
 
-Json series(const std::string& name, Json x, Json y) {
+json series(const std::string& name, json x, json y) {
   return {{"name", name}, {"x", std::move(x)}, {"y", std::move(y)}};
 }
 
-Json plot(const std::string& kind, const std::string& caption, const std::string& x, const std::string& y, Json all) {
+json plot(const std::string& kind, const std::string& caption, const std::string& x, const std::string& y, json all) {
   return {{"type", "plot"}, {"kind", kind}, {"caption", caption},
           {"x_title", x},   {"y_title", y}, {"series", std::move(all)}};
 }
 
-Json link(const std::string& text, const std::filesystem::path& file, const std::filesystem::path& page) {
+json link(const std::string& text, const std::filesystem::path& file, const std::filesystem::path& page) {
   const auto folder = std::filesystem::absolute(page).lexically_normal().parent_path();
   const auto relative = std::filesystem::absolute(file).lexically_normal().lexically_relative(folder);
   return {{"text", text}, {"link", relative.generic_string()}};
 }
 
-Json command(const std::string& line) { return {{"type", "code"}, {"text", line}}; }
+json command(const std::string& line) { return {{"type", "code"}, {"text", line}}; }
 
 std::string number_text(double value) { return fmt::format("{:.4f}", value); }
 std::string signed_text(double value) { return fmt::format("{:+.4f}", value); }

@@ -15,7 +15,7 @@
 namespace llama4rec::pipeline {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 using report_blocks::column;
 using report_blocks::number_text;
 using report_blocks::plot;
@@ -36,17 +36,17 @@ nlohmann::ordered_json facts_of(const ReportSource& source) {
 }
 
 /// Base, IFT, Llama4Rec with improvement and tests.
-Json main_table(const ReportSource& source) {
+json main_table(const ReportSource& source) {
   const RunTable& table = *source.table;
   const bool rating = source.setup->task == data::Task::kRating;
-  Json block{{"type", "table"},
+  json block{{"type", "table"},
              {"caption", rating ? "Errors on the test ratings; mean over the seeds."
                                 : "Full ranking on the test items; mean over users and seeds."}};
   block["columns"].push_back(column("", false));
   for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_named(table, name);
-    Json cells{row.title};
+    json cells{row.title};
     for (const std::string& metric : table.metrics.names) {
       std::string cell = number_text(row.mean.at(metric));
       if (row.name == "llama4rec") {
@@ -62,7 +62,7 @@ Json main_table(const ReportSource& source) {
   }
   block["highlight_rows"] = {2};
   const auto add = [&](const std::string& title, const auto& value) {
-    Json cells{title};
+    json cells{title};
     for (const Improvement& it : table.improvements) cells.push_back(value(it));
     block["rows"].push_back(std::move(cells));
   };
@@ -92,14 +92,14 @@ Json main_table(const ReportSource& source) {
   return block;
 }
 
-Json all_rows(const ReportSource& source) {
+json all_rows(const ReportSource& source) {
   const RunTable& table = *source.table;
-  Json block{{"type", "table"}, {"caption", "Every row of the run, with the controls that tell what a gain means."}};
+  json block{{"type", "table"}, {"caption", "Every row of the run, with the controls that tell what a gain means."}};
   block["columns"].push_back(column("", false));
   for (const std::string& metric : table.metrics.names) block["columns"].push_back(column(metric));
   for (const char* title : {"method", "utility", "a1", "a2", "weight"}) block["columns"].push_back(column(title));
   for (const TableRow& row : table.rows) {
-    Json cells{row.title};
+    json cells{row.title};
     for (const std::string& metric : table.metrics.names) {
       cells.push_back(row.seeds.size() > 1
                           ? fmt::format("{:.4f} ± {:.4f}", row.mean.at(metric), row.deviation.at(metric))
@@ -116,7 +116,7 @@ Json all_rows(const ReportSource& source) {
 }
 
 /// Gain by the user's place in the long tail.
-Json segments(const ReportSource& source) {
+json segments(const ReportSource& source) {
   const RunTable& table = *source.table;
   std::vector<std::int64_t> counts;
   for (const UserIndex user : table.users) {
@@ -124,11 +124,11 @@ Json segments(const ReportSource& source) {
   }
   const std::string& metric = source.rows->choice.metric;
   const auto summary = [&](const evaluation::PerUser& values) { return table.metrics.summarise(values); };
-  Json all = Json::array();
+  json all = json::array();
   for (const char* name : {"base", "ift", "llama4rec"}) {
     const TableRow& row = row_named(table, name);
-    Json x = Json::array();
-    Json y = Json::array();
+    json x = json::array();
+    json y = json::array();
     for (const auto& it : evaluation::by_segment("users", counts, row.per_user, summary)) {
       x.push_back(fmt::format("{}–{}", it.minimum_count, it.maximum_count));
       y.push_back(it.metrics.at(metric));
@@ -139,22 +139,22 @@ Json segments(const ReportSource& source) {
               "N(u)", metric, all);
 }
 
-Json weight_histogram(const ReportSource& source) {
+json weight_histogram(const ReportSource& source) {
   constexpr int kBins = 10;
   std::vector<std::int64_t> bins(kBins, 0);
   for (const SeedRows& rows : source.rows->seeds) {
     for (const double weight : rows.weights)
       ++bins[static_cast<std::size_t>(std::min(kBins - 1, static_cast<int>(weight * kBins)))];
   }
-  Json x = Json::array();
+  json x = json::array();
   for (int bin = 0; bin < kBins; ++bin) x.push_back(fmt::format("{:.1f}–{:.1f}", bin / 10.0, (bin + 1) / 10.0));
   return plot("bar", "Adaptive weight a_u of the conventional model over the test users (eq. 6), all seeds.", "a_u",
-              "users", Json::array({series("users", x, bins)}));
+              "users", json::array({series("users", x, bins)}));
 }
 
-Json grid_table(const ReportSource& source) {
+json grid_table(const ReportSource& source) {
   const auto& choice = source.rows->choice;
-  Json block{{"type", "table"},
+  json block{{"type", "table"},
              {"caption", fmt::format("{} on validation by a1 and a2, mean over the seeds; the best cell was taken.",
                                      choice.metric)}};
   block["columns"] = {column("a1", true), column("a2", true), column(choice.metric), column("weight", false)};
@@ -170,30 +170,30 @@ Json grid_table(const ReportSource& source) {
 }
 
 /// Loss curves of the language models, validation curves of the backbones (first seed).
-Json training_plots(const ReportSource& source) {
+json training_plots(const ReportSource& source) {
   const auto& summaries = source.records.front().summaries;
-  Json losses = Json::array();
+  json losses = json::array();
   for (const auto& [stage, name] : {std::pair{"pretrain", "pre-training"},
                                     {"tune-plain", "tuning, plain prompts"},
                                     {"tune-augmented", "tuning, augmented prompts"}}) {
     if (!summaries.contains(stage)) continue;  // a model from elsewhere, or one that is not tuned
-    Json x = Json::array();
+    json x = json::array();
     const auto& values = summaries.at(stage).at("losses");
     for (std::size_t epoch = 1; epoch <= values.size(); ++epoch) x.push_back(epoch);
     losses.push_back(series(name, x, values));
   }
-  Json validation = Json::array();
+  json validation = json::array();
   for (const auto& [stage, name] : {std::pair{"base", "Base"}, {"refit", "refit on augmented data"}}) {
     if (!summaries.contains(stage)) continue;
-    Json x = Json::array();
-    Json y = Json::array();
+    json x = json::array();
+    json y = json::array();
     for (const auto& point : summaries.at(stage).at("validation_curve")) {
       x.push_back(point[0].get<double>());
       y.push_back(point[2].get<double>());
     }
     validation.push_back(series(name, x, y));
   }
-  Json plots = Json::array();
+  json plots = json::array();
   if (!losses.empty()) {
     plots.push_back(plot("line", "Language model: loss per learned token.", "epoch", "loss", losses));
   }
@@ -201,20 +201,20 @@ Json training_plots(const ReportSource& source) {
   return plots;
 }
 
-Json timings(const ReportSource& source) {
-  Json block{{"type", "table"}, {"caption", "Seconds by stage, as they took when they were done."}};
+json timings(const ReportSource& source) {
+  json block{{"type", "table"}, {"caption", "Seconds by stage, as they took when they were done."}};
   block["columns"].push_back(column("stage", false));
   for (const SeedRecord& outcome : source.records)
     block["columns"].push_back(column(fmt::format("seed {}", outcome.seed)));
   const auto& first = source.records.front().timings;
   for (std::size_t stage = 0; stage < first.size(); ++stage) {
-    Json cells{first[stage].label()};
+    json cells{first[stage].label()};
     for (const SeedRecord& outcome : source.records) {
       cells.push_back(stage < outcome.timings.size() ? fmt::format("{:.1f}", outcome.timings[stage].seconds) : "");
     }
     block["rows"].push_back(std::move(cells));
   }
-  Json total{"all"};
+  json total{"all"};
   for (const SeedRecord& outcome : source.records) total.push_back(fmt::format("{:.1f}", outcome.seconds));
   block["rows"].push_back(std::move(total));
   return block;
@@ -227,7 +227,7 @@ std::string remote_note(const ReportSource& source) {
   const auto& model = summaries.at("remote-model");
   std::string note = fmt::format("Remote model {}, answers bound by {}.", model.at("model").get<std::string>(),
                                  model.at("constraint").get<std::string>());
-  Json last;
+  json last;
   for (const auto& [name, summary] : summaries.items()) {
     if (summary.contains("remote_account")) last = summary.at("remote_account");
   }
@@ -266,8 +266,8 @@ std::string augmentation_note(const ReportSource& source) {
                     count("disagreed"), 100 * summary.at("first_shown_preferred").get<double>());
 }
 
-Json accounting(const ReportSource& source) {
-  Json block{{"type", "table"}, {"caption", "What the language models were asked (first seed)."}};
+json accounting(const ReportSource& source) {
+  json block{{"type", "table"}, {"caption", "What the language models were asked (first seed)."}};
   block["columns"] = {column("stage", false),  column("prompts"),          column("prompt tokens"),
                       column("answer tokens"), column("from the journal"), column("trimmed prompts")};
   for (const auto& [name, summary] : source.records.front().summaries.items()) {
@@ -278,7 +278,7 @@ Json accounting(const ReportSource& source) {
     block["rows"].push_back({name, cell("prompts"), cell("prompt_tokens"), cell("answer_tokens"), cell("from_journal"),
                              cell("trimmed_prompts")});
   }
-  block["notes"] = Json::array();
+  block["notes"] = json::array();
   std::int64_t fallbacks = 0;
   for (const auto& [name, summary] : source.records.front().summaries.items()) {
     fallbacks += summary.value("fallbacks", std::int64_t{0});
@@ -292,8 +292,8 @@ Json accounting(const ReportSource& source) {
   return block;
 }
 
-Json manifest_block(const ReportSource& source) {
-  Json items = Json::array();
+json manifest_block(const ReportSource& source) {
+  json items = json::array();
   for (const auto& [key, value] : source.manifest.items()) {
     if (key == "configuration") continue;
     items.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
@@ -306,13 +306,13 @@ Json manifest_block(const ReportSource& source) {
 nlohmann::json report_document(const ReportSource& source) {
   const Dataset& dataset = source.setup->dataset();
   const std::string backbone = recommenders::info(source.setup->run.backbone).title;
-  Json document;
+  json document;
   document["title"] = fmt::format("Llama4Rec with {} on {}", backbone, dataset.name);
   document["subtitle"] =
       fmt::format("{} users, {} items, {} ratings; {} seed(s); {} test users", text::with_thousands(dataset.users()),
                   text::with_thousands(dataset.items()), text::with_thousands(dataset.size()), source.records.size(),
                   source.table->users.size());
-  document["badges"] = Json::array();
+  document["badges"] = json::array();
   if (dataset.synthetic) document["badges"].push_back({{"text", "synthetic data"}, {"kind", "warning"}});
   if (!source.setup->run.profile.empty()) {
     document["badges"].push_back({{"text", source.setup->run.profile + " profile"}, {"kind", "info"}});
@@ -320,7 +320,7 @@ nlohmann::json report_document(const ReportSource& source) {
   if (facts_of(source).at("pretraining") == "unknown") {
     document["badges"].push_back({{"text", "language model's pre-training unknown"}, {"kind", "warning"}});
   }
-  Json& sections = document["sections"];
+  json& sections = document["sections"];
   sections.push_back({{"title", "Result"}, {"blocks", {main_table(source), segments(source)}}});
   sections.push_back(
       {{"title", "Controls"},
@@ -330,8 +330,8 @@ nlohmann::json report_document(const ReportSource& source) {
         "about."},
        {"blocks", {all_rows(source)}}});
   sections.push_back({{"title", "Aggregation"}, {"blocks", {weight_histogram(source), grid_table(source)}}});
-  Json training = training_plots(source);
-  for (const Json& block : source.training_blocks) training.push_back(block);
+  json training = training_plots(source);
+  for (const json& block : source.training_blocks) training.push_back(block);
   sections.push_back({{"title", "Training"}, {"blocks", training}});
   sections.push_back({{"title", "Examples"}, {"blocks", {source.examples}}});
   sections.push_back({{"title", "Cost"}, {"blocks", {timings(source), accounting(source)}}});

@@ -15,7 +15,7 @@
 namespace llama4rec::pipeline {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
 /// The ranking method, or the way of asking, of the method's own row.
 const std::string& method_of(const SeedRows& rows) {
@@ -24,7 +24,7 @@ const std::string& method_of(const SeedRows& rows) {
 }
 
 /// Where the target stands among the candidates when the model is tuned, and when it is asked at validation.
-Json position_plot(const RunSetup& setup, const SeedOutcome& outcome) {
+json position_plot(const RunSetup& setup, const SeedOutcome& outcome) {
   const auto& tuning = outcome.summaries.at("tune-augmented").at("target_positions");
   std::vector<double> tuned;
   double total = 0;
@@ -43,10 +43,10 @@ Json position_plot(const RunSetup& setup, const SeedOutcome& outcome) {
     ++hits;
   }
   for (double& value : validation) value = hits > 0 ? value / hits : 0;
-  Json x = Json::array();
+  json x = json::array();
   for (std::size_t position = 1; position <= tuned.size(); ++position) x.push_back(position);
   const auto series = [&](const std::string& name, const std::vector<double>& y) {
-    return Json{{"name", name}, {"x", x}, {"y", y}};
+    return json{{"name", name}, {"x", x}, {"y", y}};
   };
   return {{"type", "plot"},
           {"kind", "bar"},
@@ -58,10 +58,10 @@ Json position_plot(const RunSetup& setup, const SeedOutcome& outcome) {
                setup.instructions.injection_rate)},
           {"x_title", "position"},
           {"y_title", "share"},
-          {"series", Json::array({series("instructions", tuned), series("validation", validation)})}};
+          {"series", json::array({series("instructions", tuned), series("validation", validation)})}};
 }
 
-Json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const RunRows& all) {
+json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const RunRows& all) {
   const SeedRows& rows = all.seeds.front();
   const auto title = [&](ItemIndex item) { return setup.texts.title(item); };
   const std::string& method = method_of(rows);
@@ -72,16 +72,16 @@ Json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const Run
                                         all.data_augmented == all.prompts_augmented ? ""
                                         : all.data_augmented                        ? "-refit"
                                                                                     : "-base");
-  Json items = Json::array();
+  json items = json::array();
   for (const auto& example : outcome.summaries.at(asked).at("example_prompts")) {
     const auto n = example.at("position").get<std::size_t>();
     if (n >= test.users.size()) continue;
     const UserIndex user = test.users[n];
     const auto& candidates = test.candidates[n];
     const ItemIndex target = test.targets[n];
-    Json backbone = Json::array();
-    Json language_model = Json::array();
-    Json fused = Json::array();
+    json backbone = json::array();
+    json language_model = json::array();
+    json fused = json::array();
     const auto mark = [&](ItemIndex item) { return title(item) + (item == target ? "  ← test item" : ""); };
     for (const ItemIndex item : candidates) backbone.push_back(mark(item));
     for (const auto position : test.language_model.at(method)[n]) {
@@ -102,7 +102,7 @@ Json top_k_examples(const RunSetup& setup, const SeedOutcome& outcome, const Run
 }
 
 /// Test prompts of a rating run.
-Json rating_examples(const RunSetup& setup, const RatingSeedOutcome& outcome, const RunRows& all) {
+json rating_examples(const RunSetup& setup, const RatingSeedOutcome& outcome, const RunRows& all) {
   const SeedRows& rows = all.seeds.front();
   const std::string& method = method_of(rows);
   const PhaseRatings& test = (all.data_augmented      ? outcome.refit
@@ -112,7 +112,7 @@ Json rating_examples(const RunSetup& setup, const RatingSeedOutcome& outcome, co
   const std::string asked = fmt::format("rate-{}-test", all.data_augmented      ? "augmented"
                                                         : all.prompts_augmented ? "augmented-base"
                                                                                 : "plain");
-  Json items = Json::array();
+  json items = json::array();
   for (const auto& example : outcome.summaries.at(asked).at("example_prompts")) {
     const auto n = example.at("position").get<std::size_t>();
     if (n >= test.users.size()) continue;

@@ -9,13 +9,10 @@
 
 #include "core/interrupt.h"
 #include "core/log.h"
+#include "core/seconds_since.h"
 
 namespace llama4rec::recommenders {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// What all processes must have in common.
 std::string facts_of(const std::string& model, const EpochLimits& limits, const FitHooks& hooks, bool resumes) {

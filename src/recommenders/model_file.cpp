@@ -155,4 +155,9 @@ torch::Tensor tensor_of(const std::vector<float>& values, std::vector<std::int64
 
 torch::Tensor tensor_of(const std::vector<std::int64_t>& values) { return torch::tensor(values, torch::kInt64); }
 
+std::vector<float> vector_of(const torch::Tensor& tensor) {
+  const auto values = tensor.detach().to(torch::kCPU).contiguous();
+  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+}
+
 }  // namespace llama4rec::recommenders

@@ -48,4 +48,7 @@ TrainingStatistics get_statistics(const ModelFile& content, const std::filesyste
 torch::Tensor tensor_of(const std::vector<float>& values, std::vector<std::int64_t> shape);
 torch::Tensor tensor_of(const std::vector<std::int64_t>& values);
 
+/// A copy of a tensor's values, in order.
+std::vector<float> vector_of(const torch::Tensor& tensor);
+
 }  // namespace llama4rec::recommenders

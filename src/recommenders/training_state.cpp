@@ -6,18 +6,15 @@
 #include <llama4rec/error.h>
 
 #include "core/digest.h"
+#include "core/seconds_since.h"
 #include "recommenders/model_file.h"
 #include "tensor/safetensors.h"
 
 namespace llama4rec::recommenders {
 namespace {
 
-constexpr const char* kFormat = "llama4rec.training";
-constexpr const char* kVersion = "1";
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+constexpr const char* kStateFormat = "llama4rec.training";
+constexpr const char* kStateVersion = "1";
 
 }  // namespace
 
@@ -31,12 +28,12 @@ std::optional<StateKeeper::Kept> StateKeeper::read() const {
   ModelFile content{.model = model_, .tensors = {}, .settings = std::move(in.metadata), .provenance = {}};
   const auto text = [&](const char* name) { return required_text(content.settings, checkpoint_.file, name); };
   if (const auto format = content.settings.find("format");
-      format == content.settings.end() || format->second != kFormat) {
+      format == content.settings.end() || format->second != kStateFormat) {
     throw DataError(fmt::format("{}: not the state of a training of this program", checkpoint_.file.string()));
   }
-  if (text("version") != kVersion) {
+  if (text("version") != kStateVersion) {
     throw DataError(
-        fmt::format("{}: format version {}, expected {}", checkpoint_.file.string(), text("version"), kVersion));
+        fmt::format("{}: format version {}, expected {}", checkpoint_.file.string(), text("version"), kStateVersion));
   }
   if (text("model") != model_) {
     throw UsageError(fmt::format("{}: the state of a training of {}, not of {}; choose another file or remove it",
@@ -76,8 +73,8 @@ void StateKeeper::write(const TrainingPosition& position, const NamedTensors& te
   for (const auto& [name, tensor] : tensors) {
     if (tensor.defined()) out.tensors[name] = tensor.detach().to(torch::kCPU).contiguous();
   }
-  out.metadata = {{"format", kFormat},
-                  {"version", kVersion},
+  out.metadata = {{"format", kStateFormat},
+                  {"version", kStateVersion},
                   {"model", model_},
                   {"key", sha256(checkpoint_.key)},
                   {"epochs", std::to_string(position.summary.epochs)},

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "service/api_error.h"
+#include "service/json_members.h"
 #include "service/request_grammar.h"
 
 namespace llama4rec::service {
@@ -16,12 +17,6 @@ using nlohmann::json;
 
 [[noreturn]] void refuse(const char* parameter, const std::string& what) {
   throw ApiError(400, fmt::format("{}: {}", parameter, what), parameter);
-}
-
-/// A member that is there and not null.
-const json* given(const json& document, const char* name) {
-  const auto place = document.find(name);
-  return place == document.end() || place->is_null() ? nullptr : &*place;
 }
 
 bool boolean(const json& document, const char* name, bool otherwise) {

@@ -15,6 +15,7 @@
 #include "core/digest.h"
 #include "core/log.h"
 #include "core/random.h"
+#include "core/seconds_since.h"
 #include "core/text.h"
 #include "service/api_error.h"
 #include "service/api_request.h"
@@ -38,10 +39,6 @@ constexpr int kClientHasGone = 499;
 void set_document(httplib::Response& response, int status, const Json& document) {
   response.status = status;
   response.set_content(document.dump(-1, ' ', false, Json::error_handler_t::replace), "application/json");
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// JSON as deep as a stack allows could be sent; nothing that is understood is deeper than this.

@@ -10,6 +10,7 @@
 #include <llama4rec/error.h>
 
 #include "core/log.h"
+#include "core/seconds_since.h"
 
 namespace llama4rec::service {
 namespace {
@@ -17,10 +18,6 @@ namespace {
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 ApiError stopping_error() { return {503, "the server is stopping"}; }
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 /// The length of a text without characters whose bytes are not all there yet.
 std::size_t whole_characters(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "service/api_error.h"
+#include "service/json_members.h"
 
 namespace llama4rec::service {
 namespace {
@@ -18,12 +19,6 @@ constexpr const char* kSeparator = "; ";  // what our prompts put between titles
 
 [[noreturn]] void refuse(const std::string& parameter, const std::string& what) {
   throw ApiError(400, fmt::format("{}: {}", parameter, what), parameter);
-}
-
-const json* given(const json& document, const char* name) {
-  if (!document.is_object()) return nullptr;
-  const auto place = document.find(name);
-  return place == document.end() || place->is_null() ? nullptr : &*place;
 }
 
 std::vector<std::string> read_options(const json& list, const std::string& parameter) {

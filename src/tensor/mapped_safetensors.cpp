@@ -20,8 +20,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-constexpr std::uint64_t kPrefix = 8;  // bytes that hold the header's length
-
 constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
     {"F64", torch::kFloat64}, {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16},
     {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},   {"I8", torch::kInt8},
@@ -70,19 +68,19 @@ torch::ScalarType scalar_type(const std::string& name) {
 MappedSafetensors::MappedSafetensors(const std::filesystem::path& file) : file_(file.string()) {
   const OpenFile open(file_);
   size_ = open.size(file_);
-  if (size_ < kPrefix) {
+  if (size_ < kHeaderLengthBytes) {
     throw DataError({.file = file_}, fmt::format("not a valid safetensors file: {} bytes are too few", size_));
   }
   bytes_ = open.map(size_, file_);
   try {
     std::uint64_t header_size = 0;
-    std::memcpy(&header_size, bytes_, kPrefix);
-    if (header_size > size_ - kPrefix || header_size > kLongestHeader) {
+    std::memcpy(&header_size, bytes_, kHeaderLengthBytes);
+    if (header_size > size_ - kHeaderLengthBytes || header_size > kLongestHeader) {
       throw DataError({.file = file_},
                       fmt::format("not a valid safetensors file: its header of {} bytes does not fit", header_size));
     }
-    data_begin_ = kPrefix + header_size;
-    header_ = parse_header({bytes_ + kPrefix, header_size}, size_ - data_begin_, file_);
+    data_begin_ = kHeaderLengthBytes + header_size;
+    header_ = parse_header({bytes_ + kHeaderLengthBytes, header_size}, size_ - data_begin_, file_);
   } catch (...) {
     ::munmap(bytes_, size_);
     throw;

@@ -17,8 +17,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-constexpr std::uint64_t kPrefix = 8;  // bytes that hold the header's length
-
 /// The types that are written.
 constexpr std::array kTypeNames{"F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"};
 
@@ -57,7 +55,7 @@ void write_safetensors(const std::filesystem::path& file, const TensorFile& cont
     offset = end;
   }
   const std::string json = format_header(header);
-  const auto length = std::bit_cast<std::array<char, kPrefix>>(static_cast<std::uint64_t>(json.size()));
+  const auto length = std::bit_cast<std::array<char, kHeaderLengthBytes>>(static_cast<std::uint64_t>(json.size()));
   AtomicFile output(file);
   output.write({length.data(), length.size()});
   output.write(json);

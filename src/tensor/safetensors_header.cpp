@@ -21,9 +21,9 @@ constexpr int kDeepest = 4;  // header, entry, list: deeper is no safetensors he
 constexpr std::size_t kMostDimensions = 64;
 constexpr const char* kMetadata = "__metadata__";
 
-constexpr std::pair<std::string_view, std::uint64_t> kTypes[] = {{"F64", 8},  {"F32", 4}, {"F16", 2}, {"BF16", 2},
-                                                                 {"I64", 8},  {"I32", 4}, {"I16", 2}, {"I8", 1},
-                                                                 {"BOOL", 1}, {"U8", 1}};
+constexpr std::pair<std::string_view, std::uint64_t> kElementSizes[] = {
+    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
+    {"I32", 4}, {"I16", 2}, {"I8", 1},  {"BOOL", 1}, {"U8", 1}};
 
 class HeaderParser {
  public:
@@ -175,7 +175,7 @@ class HeaderParser {
 }  // namespace
 
 std::uint64_t element_size(std::string_view type) {
-  for (const auto& [name, size] : kTypes) {
+  for (const auto& [name, size] : kElementSizes) {
     if (name == type) return size;
   }
   return 0;

@@ -24,6 +24,9 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
+/// Bytes at the start of a file that hold its header's length.
+inline constexpr std::uint64_t kHeaderLengthBytes = 8;
+
 /// Longest header that is read, in bytes (as in the reference implementation).
 inline constexpr std::uint64_t kLongestHeader = 100'000'000;
 

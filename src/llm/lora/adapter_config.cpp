@@ -36,8 +36,8 @@ void expect_nothing(const JsonReader& reader, const char* key) {
 
 }  // namespace
 
-AdapterConfig adapter_config_from_json(const std::string& json, const std::string& file) {
-  const auto document = parse_json(json, file);
+AdapterConfig adapter_config_from_json(const std::string& text, const std::string& file) {
+  const auto document = parse_json(text, file);
   const JsonReader reader(document, file);
   (void)reader.choice("peft_type", {"LORA"});
   reader.expect("bias", "none");

@@ -18,12 +18,12 @@
 namespace llama4rec::llm {
 namespace {
 
-constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kAdapterConfigFile = "adapter_config.json";
 constexpr const char* kModelConfigFile = "config.json";
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 constexpr const char* kTemplate = "llama4rec.chat_template";
 constexpr const char* kSystemText = "llama4rec.system_text";
-constexpr std::uintmax_t kLargestConfig = 1 << 20;  // bytes
+constexpr std::uintmax_t kLargestAdapterConfig = 1 << 20;  // bytes
 
 std::string tensor_name(std::size_t layer, const char* module, char factor) {
   return fmt::format("base_model.model.model.layers.{}.{}.lora_{}.weight", layer, module, factor);
@@ -38,7 +38,7 @@ std::filesystem::path weights_file(const std::filesystem::path& folder) {
 }  // namespace
 
 bool is_adapter_folder(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kConfigFile) && !std::filesystem::exists(folder / kModelConfigFile);
+  return std::filesystem::exists(folder / kAdapterConfigFile) && !std::filesystem::exists(folder / kModelConfigFile);
 }
 
 void write_adapters(const std::filesystem::path& folder, const LoraAdapters& adapters,
@@ -49,7 +49,7 @@ void write_adapters(const std::filesystem::path& folder, const LoraAdapters& ada
   if (std::filesystem::exists(folder / kModelConfigFile)) {
     throw UsageError(folder.string() + " holds a whole model; adapters need a folder of their own");
   }
-  std::filesystem::remove(folder / kConfigFile, error);  // a half-replaced folder must not look whole
+  std::filesystem::remove(folder / kAdapterConfigFile, error);  // a half-replaced folder must not look whole
   tensor::TensorFile content{
       .tensors = {}, .metadata = {{"format", "pt"}, {kTemplate, chat.chat_template}, {kSystemText, chat.system_text}}};
   nlohmann::ordered_json modules = nlohmann::ordered_json::array();
@@ -77,12 +77,12 @@ void write_adapters(const std::filesystem::path& folder, const LoraAdapters& ada
                                            {"init_lora_weights", true},
                                            {"layers_to_transform", nullptr},
                                            {"modules_to_save", nullptr}};
-  write_file_atomically(folder / kConfigFile, document.dump(2) + "\n");
+  write_file_atomically(folder / kAdapterConfigFile, document.dump(2) + "\n");
 }
 
 AdapterConfig read_adapter_config(const std::filesystem::path& folder) {
-  const auto file = (folder / kConfigFile).string();
-  AdapterConfig adapter = adapter_config_from_json(read_bounded_file(file, kLargestConfig), file);
+  const auto file = (folder / kAdapterConfigFile).string();
+  AdapterConfig adapter = adapter_config_from_json(read_bounded_file(file, kLargestAdapterConfig), file);
   const tensor::MappedSafetensors weights(weights_file(folder));
   const auto& metadata = weights.header().metadata;
   if (const auto found = metadata.find(kTemplate); found != metadata.end()) adapter.chat.chat_template = found->second;
@@ -98,7 +98,7 @@ LoraAdapters read_adapters(const std::filesystem::path& folder, const AdapterCon
   for (const auto target : parse_adapter_targets(adapter.options.targets)) {
     const auto [out, in] = target_shape(config, target);
     if (adapter.options.rank <= std::min(out, in)) continue;
-    throw DataError({.file = (folder / kConfigFile).string()},
+    throw DataError({.file = (folder / kAdapterConfigFile).string()},
                     fmt::format("r is {}, but a matrix of the base model has the shape [{}, {}]; expected at most {}",
                                 adapter.options.rank, out, in, std::min(out, in)));
   }

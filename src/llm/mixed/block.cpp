@@ -38,14 +38,14 @@ struct Kept {
   Tensor gate_up;   ///< [rows, 2 * intermediate] bfloat16
 };
 
-/// Memory of a thread for one chunk.
-struct Memory {
+/// BlockMemory of a thread for one chunk.
+struct BlockMemory {
   std::vector<float> wide, branch, joint, factors;
   std::vector<Bfloat16Bits> activated;
 };
 
-Memory& memory() {
-  thread_local Memory own;
+BlockMemory& block_memory() {
+  thread_local BlockMemory own;
   return own;
 }
 
@@ -115,7 +115,7 @@ class Pass {
   /// The factors of dropout for `rows` rows from `first` on; null without dropout.
   const float* kept_factors(const tensor::Dropout& dropout, std::int64_t first, std::int64_t rows) const {
     if (!dropout.active()) return nullptr;
-    float* factors = scratch(memory().factors, rows * hidden_);
+    float* factors = scratch(block_memory().factors, rows * hidden_);
     dropout.factors(factors, static_cast<std::uint32_t>(first * hidden_), static_cast<std::uint32_t>(rows * hidden_));
     return factors;
   }
@@ -202,7 +202,7 @@ void Pass::project(std::int64_t first, std::int64_t rows, const Kept& kept) cons
     kept.inverse1.data_ptr<float>()[first + row] =
         normalise(x_ + (first + row) * hidden_, weight, hidden_, model_.config().norm_epsilon, normal + row * hidden_);
   }
-  float* joint = scratch(memory().joint, rows * joint_);
+  float* joint = scratch(block_memory().joint, rows * joint_);
   copies_.query_key_value.forward.multiply_bits(normal, hidden_, rows, joint, joint_, Into::kStore);
   const float* bias =
       weights_.query_key_value_bias.defined() ? weights_.query_key_value_bias.data_ptr<float>() : nullptr;
@@ -217,7 +217,7 @@ void Pass::project(std::int64_t first, std::int64_t rows, const Kept& kept) cons
 
 /// Everything behind the attention.
 void Pass::feed_forward(std::int64_t first, std::int64_t rows, const Kept& kept, float* y) const {
-  auto& m = memory();
+  auto& m = block_memory();
   float* branch = scratch(m.branch, rows * hidden_);
   copies_.attention_output.forward.multiply_bits(bits(kept.attended) + first * query_, query_, rows, branch, hidden_,
                                                  Into::kStore);
@@ -284,7 +284,7 @@ void Pass::gate_backward(std::int64_t first, std::int64_t rows, const Kept& kept
 
 void Pass::feed_forward_backward(std::int64_t first, std::int64_t rows, const Kept& kept, const float* dy,
                                  const Gradients& g) const {
-  auto& m = memory();
+  auto& m = block_memory();
   narrow_dropped(after_feed_forward_, dy, first, rows, bits(g.down));
   float* activated_gradient = scratch(m.wide, rows * intermediate_);
   copies_.down.backward.multiply_bits(bits(g.down) + first * hidden_, hidden_, rows, activated_gradient, intermediate_,
@@ -303,7 +303,7 @@ void Pass::feed_forward_backward(std::int64_t first, std::int64_t rows, const Ke
 }
 
 void Pass::attended_backward(std::int64_t first, std::int64_t rows, const Kept& kept, const Gradients& g) const {
-  auto& m = memory();
+  auto& m = block_memory();
   narrow_dropped(after_attention_, g.middle.data_ptr<float>(), first, rows, bits(g.output));
   float* gradient = scratch(m.wide, rows * query_);
   copies_.attention_output.backward.multiply_bits(bits(g.output) + first * hidden_, hidden_, rows, gradient, query_,
@@ -326,7 +326,7 @@ void Pass::attended_backward(std::int64_t first, std::int64_t rows, const Kept& 
 
 void Pass::project_backward(std::int64_t first, std::int64_t rows, const Kept& kept, const Gradients& g,
                             float* dx) const {
-  float* gradient = scratch(memory().branch, rows * hidden_);
+  float* gradient = scratch(block_memory().branch, rows * hidden_);
   const Bfloat16Bits* joint = bits(g.joint) + first * joint_;
   copies_.query_key_value.backward.multiply_bits(joint, joint_, rows, gradient, hidden_, Into::kStore);
   for (std::int64_t row = 0; row < rows; ++row) {

@@ -8,7 +8,7 @@ namespace llama4rec::llm {
 namespace {
 
 /// Seconds between two looks at whether a signal came.
-constexpr double kSlice = 0.2;
+constexpr double kInterruptSlice = 0.2;
 
 void look_for_interrupt(Transport& transport) {
   if (!interrupt_requested()) return;
@@ -20,7 +20,7 @@ void pause(Transport& transport, const Clock& clock, double seconds) {
   const double end = clock.now() + seconds;
   for (double now = clock.now(); now < end; now = clock.now()) {
     look_for_interrupt(transport);
-    (void)transport.wait(std::min(kSlice, end - now));
+    (void)transport.wait(std::min(kInterruptSlice, end - now));
   }
 }
 
@@ -39,7 +39,7 @@ HttpResponse exchange(Transport& transport, const Clock& clock, const std::strin
     std::vector<HttpResponse> responses;
     while (responses.empty()) {
       look_for_interrupt(transport);
-      responses = transport.wait(kSlice);
+      responses = transport.wait(kInterruptSlice);
     }
     auto& response = responses.front();
     ++account.statuses[response.status];

@@ -5,15 +5,9 @@
 
 #include <llama4rec/error.h>
 
+#include "recommenders/adam_constants.h"
+
 namespace llama4rec::recommenders {
-namespace {
-
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr float kEpsilon = 1e-8F;
-
-}  // namespace
-
 Adam::Adam(std::size_t parameters, double learning_rate, std::int64_t parallel_from)
     : learning_rate_(learning_rate),
       parallel_from_(parallel_from),

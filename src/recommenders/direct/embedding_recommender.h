@@ -20,6 +20,12 @@ struct EmbeddingSettings {
   std::string device = "cpu";  ///< anything but "cpu" selects the plain kernels
   std::uint64_t seed = 1;
   const tensor::World* world = nullptr;  ///< the processes that train together; null: this one alone
+
+  [[nodiscard]] EmbeddingSettings with_layers(std::int64_t count) const {
+    auto settings = *this;
+    settings.layers = count;
+    return settings;
+  }
 };
 
 /// Keeps the final embeddings, and the initial ones that they come from where the graph makes a difference: what remains of the model

@@ -5,14 +5,6 @@
 #include "recommenders/direct/mixgcf_trainer.h"
 
 namespace llama4rec::recommenders {
-namespace {
-
-EmbeddingSettings with_layers(EmbeddingSettings settings, std::int64_t layers) {
-  settings.layers = layers;
-  return settings;
-}
-
-}  // namespace
 
 void MixGcfOptions::declare(config::OptionVisitor& visit) {
   visit.option("mixgcf.layers", layers, config::between(1, 16), "Layers of propagation over the user-item graph.");
@@ -23,7 +15,7 @@ void MixGcfOptions::declare(config::OptionVisitor& visit) {
 }
 
 MixGcf::MixGcf(EmbeddingSettings settings, const MixGcfOptions& options)
-    : EmbeddingRecommender(with_layers(std::move(settings), options.layers)), options_(options) {}
+    : EmbeddingRecommender(settings.with_layers(options.layers)), options_(options) {}
 
 std::unique_ptr<BprTrainer> MixGcf::make_trainer(const TrainerParts& parts) const {
   const MixGcfSettings mix{.bpr = parts.shape,

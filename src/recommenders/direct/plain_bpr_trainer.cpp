@@ -4,17 +4,14 @@
 
 #include <llama4rec/error.h>
 
+#include "recommenders/model_file.h"
+
 namespace llama4rec::recommenders {
 namespace {
 
 template <class Index>
 torch::Tensor as_indices(std::span<const Index> values, torch::Device device) {
   return torch::tensor(std::vector<std::int64_t>(values.begin(), values.end()), torch::kInt64).to(device);
-}
-
-std::vector<float> as_vector(const torch::Tensor& tensor) {
-  const auto values = tensor.detach().to(torch::kCPU).contiguous();
-  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
 }
 
 }  // namespace
@@ -75,16 +72,16 @@ double PlainBprTrainer::train_epoch(const BprSamples& samples) {
 
 double PlainBprTrainer::loss_and_gradient(const BprSamples& batch, std::vector<float>& gradient) {
   const double part = gradient_of(batch, 0);
-  gradient = as_vector(initial_.grad());
+  gradient = vector_of(initial_.grad());
   optimizer_.zero_grad();
   return world_.sum(part);
 }
 
-std::vector<float> PlainBprTrainer::initial_embeddings() const { return as_vector(initial_); }
+std::vector<float> PlainBprTrainer::initial_embeddings() const { return vector_of(initial_); }
 
 std::vector<float> PlainBprTrainer::final_embeddings() {
   const torch::NoGradGuard no_gradient;
-  return as_vector(propagated(adjacencies_));
+  return vector_of(propagated(adjacencies_));
 }
 
 NamedTensors PlainBprTrainer::state() const {

@@ -5,14 +5,6 @@
 #include "recommenders/direct/sgl_trainer.h"
 
 namespace llama4rec::recommenders {
-namespace {
-
-EmbeddingSettings with_layers(EmbeddingSettings settings, std::int64_t layers) {
-  settings.layers = layers;
-  return settings;
-}
-
-}  // namespace
 
 void SglOptions::declare(config::OptionVisitor& visit) {
   visit.option("sgl.layers", layers, config::between(1, 16), "Layers of propagation over the user-item graph.");
@@ -27,7 +19,7 @@ void SglOptions::declare(config::OptionVisitor& visit) {
 }
 
 Sgl::Sgl(EmbeddingSettings settings, SglOptions options)
-    : EmbeddingRecommender(with_layers(std::move(settings), options.layers)), options_(std::move(options)) {}
+    : EmbeddingRecommender(settings.with_layers(options.layers)), options_(std::move(options)) {}
 
 std::unique_ptr<BprTrainer> Sgl::make_trainer(const TrainerParts& parts) const {
   const SglSettings sgl{.bpr = parts.shape,

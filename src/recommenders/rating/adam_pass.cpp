@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "recommenders/adam_constants.h"
+
 namespace llama4rec::recommenders {
 namespace {
 
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr float kEpsilon = 1e-8F;
 /// Fewer parameters are done before a second thread has begun. Not used without OpenMP.
 [[maybe_unused]] constexpr std::int64_t kParallelFrom = 1 << 14;
 

@@ -5,17 +5,13 @@
 #include <llama4rec/error.h>
 #include <torch/torch.h>
 
+#include "recommenders/adam_constants.h"
 #include "recommenders/model_file.h"
 #include "recommenders/rating/adam_pass.h"
 #include "recommenders/rating/rating_trainer.h"
 
 namespace llama4rec::recommenders {
 namespace {
-
-std::vector<float> as_vector(const torch::Tensor& tensor) {
-  const auto values = tensor.detach().to(torch::kCPU).contiguous();
-  return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
-}
 
 class PlainRatingTrainer final : public RatingTrainer {
  public:
@@ -36,12 +32,12 @@ class PlainRatingTrainer final : public RatingTrainer {
   double loss_and_gradient(const RatingBatch& batch, const DropoutKey* dropout, std::vector<float>& gradient) override {
     const auto [loss, squares] = evaluate(batch, dropout);
     loss.backward();
-    gradient = as_vector(parameters_.grad());
+    gradient = vector_of(parameters_.grad());
     parameters_.mutable_grad() = torch::Tensor();
     return loss.item<double>();
   }
   [[nodiscard]] std::vector<float> parameters() const override {
-    return as_vector(learning_.averaging > 0 ? averaged_ : parameters_);
+    return vector_of(learning_.averaging > 0 ? averaged_ : parameters_);
   }
   [[nodiscard]] NamedTensors state() const override {
     return {{"parameters", parameters_.detach().clone()},
@@ -132,8 +128,6 @@ std::pair<torch::Tensor, torch::Tensor> PlainRatingTrainer::evaluate(const Ratin
 }
 
 void PlainRatingTrainer::step(double learning_rate) {
-  constexpr double kBeta1 = 0.9;
-  constexpr double kBeta2 = 0.999;
   const torch::NoGradGuard no_gradient;
   ++steps_;
   const auto slope = parameters_.grad();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "recommenders/sequential/row_kernels.h"
+#include "recommenders/sequential/sized_buffer.h"
 
 namespace llama4rec::recommenders {
 
@@ -37,11 +38,6 @@ struct FastAttention::Head {
 };
 
 namespace {
-
-float* sized(std::vector<float>& buffer, std::int64_t count) {
-  if (static_cast<std::int64_t>(buffer.size()) < count) buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
 
 /// Shares of all heads of a pack.
 std::int64_t share_count(const AttentionInput& input) {

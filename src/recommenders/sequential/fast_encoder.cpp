@@ -7,19 +7,10 @@
 #include <llama4rec/error.h>
 
 #include "core/random.h"
+#include "recommenders/sequential/sized_buffer.h"
 
 namespace llama4rec::recommenders {
 namespace {
-
-float* sized(std::vector<float>& buffer, std::int64_t count) {
-  if (static_cast<std::int64_t>(buffer.size()) < count) buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
-
-RowMoments* sized(std::vector<RowMoments>& buffer, std::int64_t count) {
-  if (static_cast<std::int64_t>(buffer.size()) < count) buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
 
 /// values *= factors of dropout, row by row; `token_of(row)` tells which token stands there.
 template <typename TokenOf>

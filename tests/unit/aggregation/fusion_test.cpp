@@ -15,7 +15,7 @@
 namespace llama4rec::aggregation {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 using Order = std::vector<std::int64_t>;
 

@@ -15,8 +15,8 @@
 namespace llama4rec::apps {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 /// Three users with four or five positives each, in this order (train ... validation, test), and one with two (train only):
 ///   ann: i0 i1 i2 | i3 | i4     bob: i1 i5 | i0 | i9 (i9 occurs nowhere else)     cid: i4 i3 i2 | i1 | i0     dan: i0 i5

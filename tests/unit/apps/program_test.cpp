@@ -18,7 +18,7 @@
 namespace llama4rec::apps {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 struct Outcome {
   int status = -1;

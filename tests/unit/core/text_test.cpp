@@ -8,7 +8,7 @@
 namespace llama4rec::text {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 TEST(TextTest, SplitKeepsEmptyPartsAndKnowsLongSeparators) {
   EXPECT_THAT(split("a||b", "|"), ElementsAre("a", "", "b"));

@@ -21,7 +21,7 @@ Files files() {
            "\"User-ID\";\"ISBN\";\"Book-Rating\"\n\"2\";\"01x\";\"10\"\n\"1\";\"02\";\"7\"\n\"1\";\"01x\";\"1\"\n"}};
 }
 
-LoadedData load_files(const Files& some, std::int64_t core = 0) {
+LoadedData load_books(const Files& some, std::int64_t core = 0) {
   TemporaryDirectory directory;
   write_files(directory, some);
   DataOptions options;
@@ -33,11 +33,11 @@ LoadedData load_files(const Files& some, std::int64_t core = 0) {
 LoadedData load_with(const std::string& ratings) {
   auto some = files();
   some["BX-Book-Ratings.csv"] += ratings;
-  return load_files(some);
+  return load_books(some);
 }
 
 TEST(BookCrossing, ReadsQuotesEscapesLatin1AndNull) {
-  const auto data = load_files(files());
+  const auto data = load_books(files());
   EXPECT_THAT(data.dataset.user_ids, ElementsAre("1", "2"));
   EXPECT_THAT(data.dataset.item_titles, ElementsAre("A \"B\"; C", "Caf\xC3\xA9"));
   EXPECT_THAT(data.dataset.item_attributes.names, ElementsAre("author", "year", "publisher"));
@@ -51,14 +51,14 @@ TEST(BookCrossing, ReadsQuotesEscapesLatin1AndNull) {
 
 TEST(BookCrossing, FindsColumnsByNameSoThatTheOriginalEightColumnsWork) {
   auto some = files();
-  const auto expected = load_files(some);
+  const auto expected = load_books(some);
   some["BX-Books.csv"] =
       "\"ISBN\";\"Book-Title\";\"Book-Author\";\"Year-Of-Publication\";\"Publisher\";\"Image-URL-S\";\"Image-URL-M\";"
       "\"Image-URL-L\"\n"
       "\"01x\";\"A \\\"B\\\"; C\";\"Ann\";\"2001\";\"Pub; Co\";\"http://s\";\"http://m\";\"http://l\"\n"
       "\"02\";\"Caf\xE9\";\"Bob\";\"0\";\"P\";\"http://s\";\"http://m\";\"http://l\"\n";
   some["BX-Users.csv"] = "\"Age\";\"User-ID\";\"Location\"\nNULL;\"1\";\"nyc, usa\"\n\"18\";\"2\";\"x\"\n";
-  const auto data = load_files(some);
+  const auto data = load_books(some);
   EXPECT_EQ(data.dataset.item_titles, expected.dataset.item_titles);
   EXPECT_EQ(data.dataset.item_attributes.values, expected.dataset.item_attributes.values);
   EXPECT_EQ(data.dataset.user_attributes.values, expected.dataset.user_attributes.values);
@@ -103,18 +103,18 @@ TEST(BookCrossing, SaysWhatBecameOfTheRatingsWhereNoneIsLeft) {
   auto some = files();
   some["BX-Book-Ratings.csv"] = "\"User-ID\";\"ISBN\";\"Book-Rating\"\n1,01x,5\n2,02,6\n2,01x,7\n\"1\";\"02\";\"0\"\n";
   EXPECT_THAT(
-      message_of([&] { load_files(some); }),
+      message_of([&] { load_books(some); }),
       HasSubstr("BX-Book-Ratings.csv: no rating is left, expected rows like \"1\";\"034545104X\";\"5\"; malformed "
                 "rows of BX-Book-Ratings.csv dropped: with the wrong number of fields: 3"));
   some["BX-Book-Ratings.csv"] = "\"User-ID\";\"ISBN\";\"Book-Rating\"\n";
-  EXPECT_THAT(message_of([&] { load_files(some); }),
+  EXPECT_THAT(message_of([&] { load_books(some); }),
               HasSubstr("BX-Book-Ratings.csv: there are no ratings below the header"));
 }
 
 TEST(BookCrossing, CountsRepeatedBooksAndKeepsTheFirst) {
   auto some = files();
   some["BX-Books.csv"] += "\"02\";\"Other\";\"X\";\"1999\";\"Q\"\n";
-  const auto data = load_files(some);
+  const auto data = load_books(some);
   EXPECT_EQ(data.dataset.item_titles[1], "Caf\xC3\xA9");
   EXPECT_EQ(notice(data.dataset, "repeated ISBNs in BX-Books.csv, the first row kept"), 1);
 }
@@ -123,11 +123,11 @@ TEST(BookCrossing, RefusesFilesWithoutItsColumns) {
   auto some = files();
   some["BX-Book-Ratings.csv"] = "User-ID,ISBN,Book-Rating\n1,01x,5\n";
   EXPECT_THAT(
-      message_of([&] { load_files(some); }),
+      message_of([&] { load_books(some); }),
       HasSubstr("BX-Book-Ratings.csv:1:1: the header has no column \"User-ID\", expected columns separated by ';'"));
   some = files();
   some.erase("BX-Users.csv");
-  EXPECT_THAT(message_of([&] { load_files(some); }), HasSubstr("BX-Users.csv: no such file"));
+  EXPECT_THAT(message_of([&] { load_books(some); }), HasSubstr("BX-Users.csv: no such file"));
 }
 
 TEST(BookCrossing, PermutesAUsersBooksByTheSeedAndTheUsersIdAlone) {

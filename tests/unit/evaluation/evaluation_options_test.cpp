@@ -9,7 +9,7 @@
 namespace llama4rec::evaluation {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 config::Configuration configuration() {
   auto table = std::make_shared<config::OptionTable>();

@@ -10,7 +10,7 @@
 namespace llama4rec::evaluation {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 TEST(TopKMetrics, FollowTheTargetsPosition) {
   // Targets at positions 1, 4, absent, and unknown to training.

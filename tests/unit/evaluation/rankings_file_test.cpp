@@ -15,9 +15,9 @@
 namespace llama4rec::evaluation {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class RankingsFile : public testing::Test {
  protected:

@@ -15,8 +15,8 @@
 namespace llama4rec::evaluation {
 namespace {
 
-using testing::DoubleNear;
-using testing::ElementsAre;
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
 
 // R's data set `sleep` (Student 1908): hours of sleep gained with two drugs.
 constexpr std::array kSleepFirst{0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};

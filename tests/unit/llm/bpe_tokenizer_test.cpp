@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using testing::metaspace_json;
 using testing::published_tokenizer;
 
-constexpr Token kBegin = 262, kEnd = 263, kEot = 264, kNote = 265;
+constexpr Token kBegin = 262, kEndOfText = 263, kEot = 264, kNote = 265;
 
 BpeTokenizer make(const json& document) { return {document.dump(), "tokenizer.json"}; }
 
@@ -125,7 +125,7 @@ TEST(BpeTokenizer, NeverReadsControlTokensOutOfText) {
     EXPECT_EQ(tokenizer.decode(tokens), text);
   }
   EXPECT_EQ(tokenizer.named_token("<|eot|>"), kEot);
-  EXPECT_EQ(tokenizer.decode({kBegin, 258, kEnd, kNote, kEot}), " the<note>") << "special tokens are no text";
+  EXPECT_EQ(tokenizer.decode({kBegin, 258, kEndOfText, kNote, kEot}), " the<note>") << "special tokens are no text";
 }
 
 TEST(BpeTokenizer, NeverMergesTextIntoAControlToken) {

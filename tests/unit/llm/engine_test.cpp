@@ -26,7 +26,8 @@ using testing::tiny_config;
 using testing::titles;
 using testing::widen_weights;
 
-CompletionRequest question(std::vector<std::string> segments, AnswerKind kind, std::vector<std::string> options = {}) {
+CompletionRequest engine_question(std::vector<std::string> segments, AnswerKind kind,
+                                  std::vector<std::string> options = {}) {
   return {.prompt = {std::move(segments)},
           .grammar = {.kind = kind,
                       .options = std::move(options),
@@ -35,7 +36,7 @@ CompletionRequest question(std::vector<std::string> segments, AnswerKind kind, s
 }
 
 /// Questions of some users, of all kinds, with shared beginnings longer than a block, awkward options and different lengths.
-std::vector<CompletionRequest> many_questions() {
+std::vector<CompletionRequest> engine_questions() {
   std::vector<CompletionRequest> requests;
   for (std::size_t user = 0; user < 5; ++user) {
     std::vector<std::string> history{"The user liked these movies, oldest first:"};
@@ -49,19 +50,20 @@ std::vector<CompletionRequest> many_questions() {
       return segments;
     };
     for (const char* ask : {"Rating?", "And this rating?"}) {
-      requests.push_back(question(with(ask), AnswerKind::kChoice, {"1", "2", "3", "4", "5"}));
+      requests.push_back(engine_question(with(ask), AnswerKind::kChoice, {"1", "2", "3", "4", "5"}));
     }
-    requests.push_back(question(with("Which one?"), AnswerKind::kChoice, {"Alien", "Aliens", "Alien 3"}));
-    requests.push_back(question(history, AnswerKind::kPermutation,
-                                {titles()[0], titles()[1], titles()[2], "unknown film", "unknown", "</s>"}));
-    requests.push_back(question(with("Say"), AnswerKind::kFreeText));
-    requests.push_back(question(with("Which one?"), AnswerKind::kPermutation, {"Alien", "Aliens", "Alien 3", "Al"}));
+    requests.push_back(engine_question(with("Which one?"), AnswerKind::kChoice, {"Alien", "Aliens", "Alien 3"}));
+    requests.push_back(engine_question(history, AnswerKind::kPermutation,
+                                       {titles()[0], titles()[1], titles()[2], "unknown film", "unknown", "</s>"}));
+    requests.push_back(engine_question(with("Say"), AnswerKind::kFreeText));
+    requests.push_back(
+        engine_question(with("Which one?"), AnswerKind::kPermutation, {"Alien", "Aliens", "Alien 3", "Al"}));
   }
   return requests;
 }
 
 /// Bit by bit.
-void expect_same(const std::vector<Completion>& a, const std::vector<Completion>& b) {
+void expect_same_completions(const std::vector<Completion>& a, const std::vector<Completion>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].text, b[i].text) << i;
@@ -103,7 +105,7 @@ class EngineTest : public ::testing::TestWithParam<int> {
 };
 
 TEST_P(EngineTest, AnswersAsThePlainDecoderDoes) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   const auto answers = complete(requests, {.precision = "float32"});
   const auto expected = plain(requests);
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -121,28 +123,28 @@ TEST_P(EngineTest, AnswersAsThePlainDecoderDoes) {
 }
 
 TEST_P(EngineTest, AnswersDependOnTheRequestAlone) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   for (const char* precision : {"float32", "bfloat16", "int8"}) {
     SCOPED_TRACE(precision);
     std::vector<Completion> alone;
     for (const auto& request : requests) {
       alone.push_back(complete({request}, {.precision = precision, .workers = 1, .share_prefixes = false}).front());
     }
-    expect_same(complete(requests, {.precision = precision}), alone);
-    expect_same(complete(requests, {.precision = precision, .step_tokens = 37, .workers = 1}), alone);
-    expect_same(complete(requests, {.precision = precision, .most_sequences = 2, .workers = 1}), alone);
-    expect_same(complete(requests, {.precision = precision, .workers = 3}), alone);
-    expect_same(complete(requests, {.precision = precision, .workers = 1, .jump_forward = false}), alone);
+    expect_same_completions(complete(requests, {.precision = precision}), alone);
+    expect_same_completions(complete(requests, {.precision = precision, .step_tokens = 37, .workers = 1}), alone);
+    expect_same_completions(complete(requests, {.precision = precision, .most_sequences = 2, .workers = 1}), alone);
+    expect_same_completions(complete(requests, {.precision = precision, .workers = 3}), alone);
+    expect_same_completions(complete(requests, {.precision = precision, .workers = 1, .jump_forward = false}), alone);
     auto reversed = requests;
     std::reverse(reversed.begin(), reversed.end());
     auto answers = complete(reversed, {.precision = precision, .step_tokens = 100, .workers = 1});
     std::reverse(answers.begin(), answers.end());
-    expect_same(answers, alone);
+    expect_same_completions(answers, alone);
   }
 }
 
 TEST_P(EngineTest, LowPrecisionStaysCloseToFloat32) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   const auto expected = complete(requests, {.precision = "float32"});
   for (const char* precision : {"bfloat16", "int8"}) {
     SCOPED_TRACE(precision);
@@ -161,7 +163,7 @@ TEST_P(EngineTest, LowPrecisionStaysCloseToFloat32) {
 }
 
 TEST_P(EngineTest, ASmallCacheChangesNothingButTheWork) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   const auto expected = complete(requests, {.precision = "float32", .workers = 1});
   const PackedModel model(model_, Precision::kFloat32);
   std::vector<PreparedRequest> prepared;
@@ -181,15 +183,15 @@ TEST_P(EngineTest, ASmallCacheChangesNothingButTheWork) {
   }
   Engine tight(model_, small_tokenizer(), {.precision = "float32", .cache_megabytes = 1, .workers = 1});
   Engine wide(model_, small_tokenizer(), {.precision = "float32", .cache_megabytes = 256, .workers = 1});
-  expect_same(tight.complete(more, {}), wide.complete(more, {}));
+  expect_same_completions(tight.complete(more, {}), wide.complete(more, {}));
   EXPECT_GT(tight.account().evicted_blocks, 0);
   EXPECT_EQ(wide.account().evicted_blocks, 0);
   EXPECT_LT(tight.account().most_blocks, wide.account().most_blocks);
-  expect_same(tight.complete(requests, {}), expected);
+  expect_same_completions(tight.complete(requests, {}), expected);
 }
 
 TEST_P(EngineTest, SharedBeginningsAreReadOnce) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   Engine shared(model_, small_tokenizer(), {.precision = "float32", .workers = 1});
   Engine each(model_, small_tokenizer(), {.precision = "float32", .workers = 1, .share_prefixes = false});
   (void)shared.complete(requests, {});
@@ -204,7 +206,7 @@ TEST_P(EngineTest, SharedBeginningsAreReadOnce) {
 }
 
 TEST_P(EngineTest, TellsEveryAnswerOnceWhenItArrives) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   std::set<std::size_t> seen;
   std::vector<Completion> arrived(requests.size());
   Engine engine(model_, small_tokenizer(), {.precision = "float32", .workers = 2});
@@ -213,7 +215,7 @@ TEST_P(EngineTest, TellsEveryAnswerOnceWhenItArrives) {
     arrived[request] = answer;
   });
   EXPECT_EQ(seen.size(), requests.size());
-  expect_same(arrived, answers);
+  expect_same_completions(arrived, answers);
 }
 
 TEST_P(EngineTest, OptionsThatBeginAlikeAreAskedBehindThePrompt) {
@@ -221,7 +223,7 @@ TEST_P(EngineTest, OptionsThatBeginAlikeAreAskedBehindThePrompt) {
   std::vector<CompletionRequest> requests;
   for (const auto& options :
        {std::vector<std::string>{"Alien"}, {"unknown film", "unknown thing"}, {"xyz a", "xyz b"}}) {
-    auto request = question({"The user liked"}, AnswerKind::kChoice, options);
+    auto request = engine_question({"The user liked"}, AnswerKind::kChoice, options);
     while (small_tokenizer().encode_prompt(request.prompt.segments).size() < 96) request.prompt.segments.push_back("q");
     ASSERT_EQ(small_tokenizer().encode_prompt(request.prompt.segments).size(), 96U);
     requests.push_back(std::move(request));
@@ -243,7 +245,7 @@ TEST_P(EngineTest, OptionsThatBeginAlikeAreAskedBehindThePrompt) {
 }
 
 TEST_P(EngineTest, GoesOnAfterSomebodyWhoIsToldThrows) {
-  const auto requests = many_questions();
+  const auto requests = engine_questions();
   const auto expected = complete(requests, {.precision = "float32"});
   for (const std::int64_t workers : {1, 2}) {
     Engine engine(model_, small_tokenizer(), {.precision = "float32", .workers = workers});
@@ -253,7 +255,7 @@ TEST_P(EngineTest, GoesOnAfterSomebodyWhoIsToldThrows) {
                                          if (++told == 2) throw InternalError("disk full");
                                        }),
                  InternalError);
-    expect_same(engine.complete(requests, {}), expected);
+    expect_same_completions(engine.complete(requests, {}), expected);
   }
 }
 
@@ -268,9 +270,9 @@ TEST(Engine, RefusesWhatCanNeverFitTheCache) {
   Engine engine(model, small_tokenizer(), {.precision = "float32", .cache_megabytes = 1, .workers = 1});
   std::vector<std::string> history;
   for (int i = 0; i < 200; ++i) history.push_back(titles()[2]);
-  const auto fits = question({"Hello"}, AnswerKind::kChoice, {"a", "b"});
+  const auto fits = engine_question({"Hello"}, AnswerKind::kChoice, {"a", "b"});
   try {
-    (void)engine.complete(std::vector{fits, question(history, AnswerKind::kFreeText)}, {});
+    (void)engine.complete(std::vector{fits, engine_question(history, AnswerKind::kFreeText)}, {});
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), HasSubstr("request 1"));
@@ -284,12 +286,12 @@ TEST(Engine, SamplesByTheRequestsOwnSeed) {
   const Transformer model(config, 1, torch::kCPU);
   std::vector<CompletionRequest> requests;
   for (std::uint64_t seed = 0; seed < 8; ++seed) {
-    requests.push_back(question({"The user liked"}, AnswerKind::kFreeText));
+    requests.push_back(engine_question({"The user liked"}, AnswerKind::kFreeText));
     requests.back().sampling = {.temperature = 1.5, .top_p = 0.95, .seed = seed};
   }
   Engine engine(model, small_tokenizer(), {.precision = "float32"});
   const auto first = engine.complete(requests, {});
-  expect_same(engine.complete(requests, {}), first);
+  expect_same_completions(engine.complete(requests, {}), first);
   std::set<std::string> texts;
   for (const auto& answer : first) texts.insert(answer.text);
   EXPECT_GT(texts.size(), 4U);

@@ -29,7 +29,7 @@ using testing::titles;
 using testing::widen_weights;
 using torch::Tensor;
 
-constexpr std::int64_t kVocabulary = 29;
+constexpr std::int64_t kLoraVocabulary = 29;
 
 void randomise(const LoraAdapters& adapters, double deviation) {
   const torch::NoGradGuard no_grad;
@@ -43,7 +43,7 @@ void randomise(const LoraAdapters& adapters, double deviation) {
 Tensor some_tokens() { return torch::tensor({3, 7, 1, 28, 5, 5, 9, 11, 2, 20}, torch::kInt64).view({2, 5}); }
 
 TEST(Lora, ChangesNothingAtFirst) {
-  const auto config = tiny_config(kVocabulary, 4, 2, true);
+  const auto config = tiny_config(kLoraVocabulary, 4, 2, true);
   const Transformer model(config, 5, torch::kCPU);
   const LoraAdapters adapters(config, {.rank = 3, .dropout = 0.5}, 1, torch::kCPU);
   const TrainingPass pass{.dropout_seed = 4, .adapters = &adapters};
@@ -62,7 +62,7 @@ TEST(Lora, ChangesNothingAtFirst) {
 
 TEST(Lora, MergedWeightsComputeWhatTheAdaptersDo) {
   for (const std::string targets : {"all", "attention", "k_proj,down_proj", "up_proj"}) {
-    const auto config = tiny_config(kVocabulary, 4, 2, true);
+    const auto config = tiny_config(kLoraVocabulary, 4, 2, true);
     Transformer model(config, 5, torch::kCPU);
     widen_weights(model, 0.3, 11);
     const LoraAdapters adapters(config, {.rank = 3, .alpha = 5, .dropout = 0.5, .targets = targets}, 1, torch::kCPU);
@@ -78,7 +78,7 @@ TEST(Lora, MergedWeightsComputeWhatTheAdaptersDo) {
 }
 
 TEST(Lora, HasTheGradientsOfItsLoss) {
-  const auto config = tiny_config(kVocabulary, 4, 2, true);
+  const auto config = tiny_config(kLoraVocabulary, 4, 2, true);
   Transformer model(config, 5, torch::kCPU);
   widen_weights(model, 0.3, 11);
   const LoraAdapters adapters(config, {.rank = 3, .dropout = 0.25}, 1, torch::kCPU);
@@ -221,7 +221,7 @@ TEST(Lora, NamesTargetsThatDoNotExistAndRanksThatDoNotFit) {
   EXPECT_EQ(parse_adapter_targets("attention").size(), 4U);
   EXPECT_THROW((void)parse_adapter_targets("qproj"), UsageError);
   EXPECT_THROW((void)parse_adapter_targets(""), UsageError);
-  EXPECT_THROW(LoraAdapters(tiny_config(kVocabulary, 4, 2, true), {.rank = 4000}, 1, torch::kCPU), UsageError);
+  EXPECT_THROW(LoraAdapters(tiny_config(kLoraVocabulary, 4, 2, true), {.rank = 4000}, 1, torch::kCPU), UsageError);
 }
 
 TEST(Lora, RefusesAdaptersThatItDoesNotUnderstand) {

@@ -18,12 +18,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-CompletionRequest ranking(std::vector<std::string> options) {
+CompletionRequest ranking_request(std::vector<std::string> options) {
   return {.prompt = {{"Rank: ", "x"}},
           .grammar = {.kind = AnswerKind::kPermutation, .options = std::move(options), .separator = "; "}};
 }
 
-CompletionRequest rating() {
+CompletionRequest rating_request() {
   return {.prompt = {{"Rate it: "}},
           .grammar = {.kind = AnswerKind::kChoice, .options = {"1", "2", "3"}, .separator = ""}};
 }
@@ -34,22 +34,22 @@ json body_of(const RequestForm& form, const CompletionRequest& request) {
 
 TEST(RemoteProtocol, WritesChatRequests) {
   RequestForm form{.model = "m", .temperature = 0.5, .system_prompt = "be brief"};
-  const auto body = body_of(form, ranking({"a", "b"}));
+  const auto body = body_of(form, ranking_request({"a", "b"}));
   EXPECT_EQ(body, json::parse(R"({"model": "m", "temperature": 0.5, "max_tokens": 40, "messages": [
       {"role": "system", "content": "be brief"}, {"role": "user", "content": "Rank: x"}]})"));
   EXPECT_EQ(request_path(form), "/chat/completions");
   form.token_limit_field = "max_completion_tokens";
-  EXPECT_EQ(body_of(form, rating())["max_completion_tokens"], 40);
-  EXPECT_FALSE(body_of(form, rating()).contains("max_tokens"));
+  EXPECT_EQ(body_of(form, rating_request())["max_completion_tokens"], 40);
+  EXPECT_FALSE(body_of(form, rating_request()).contains("max_tokens"));
 }
 
 TEST(RemoteProtocol, WritesPlainCompletions) {
   const RequestForm form{.model = "m", .chat = false, .top_log_probabilities = 5};
   EXPECT_EQ(request_path(form), "/completions");
   EXPECT_EQ(
-      body_of(form, rating()),
+      body_of(form, rating_request()),
       json::parse(R"({"model": "m", "temperature": 0.0, "max_tokens": 40, "prompt": "Rate it: ", "logprobs": 5})"));
-  EXPECT_FALSE(body_of(form, ranking({"a", "b"})).contains("logprobs")) << "only where they can be read";
+  EXPECT_FALSE(body_of(form, ranking_request({"a", "b"})).contains("logprobs")) << "only where they can be read";
 }
 
 TEST(RemoteProtocol, TextThatIsNoUtf8IsSentAllTheSame) {
@@ -60,11 +60,11 @@ TEST(RemoteProtocol, TextThatIsNoUtf8IsSentAllTheSame) {
 /// vLLM wants exactly one member of the object, and has had none of the guided_* fields since 0.12.
 TEST(RemoteProtocol, BindsAnswersInTheFormOfNewerVllm) {
   const RequestForm form{.model = "m", .constraint = ConstraintKind::kStructuredOutputs};
-  EXPECT_EQ(body_of(form, rating())["structured_outputs"], json::parse(R"({"choice": ["1", "2", "3"]})"));
-  const auto two = body_of(form, ranking({"a", "b"}));
+  EXPECT_EQ(body_of(form, rating_request())["structured_outputs"], json::parse(R"({"choice": ["1", "2", "3"]})"));
+  const auto two = body_of(form, ranking_request({"a", "b"}));
   EXPECT_EQ(two["structured_outputs"], json::parse(R"({"choice": ["a; b", "b; a"]})"));
   EXPECT_EQ(two.size(), 5U) << "model, messages, temperature, max_tokens and the constraint: " << two;
-  auto first = ranking({"a", "b", "c", "d"});
+  auto first = ranking_request({"a", "b", "c", "d"});
   const auto four = body_of(form, first);
   EXPECT_EQ(four["structured_outputs"].size(), 1U);
   EXPECT_EQ(four["structured_outputs"]["grammar"], answer_gbnf(first.grammar));
@@ -77,17 +77,17 @@ TEST(RemoteProtocol, BindsAnswersInTheFormOfNewerVllm) {
 
 TEST(RemoteProtocol, BindsAnswersInTheFormOfEachEngine) {
   RequestForm form{.model = "m", .constraint = ConstraintKind::kGuidedChoice};
-  EXPECT_THAT(body_of(form, rating())["guided_choice"], ElementsAre("1", "2", "3"));
-  EXPECT_THAT(body_of(form, ranking({"a", "b"}))["guided_choice"], ElementsAre("a; b", "b; a"));
-  const auto many = body_of(form, ranking({"a", "b", "c", "d"}));
+  EXPECT_THAT(body_of(form, rating_request())["guided_choice"], ElementsAre("1", "2", "3"));
+  EXPECT_THAT(body_of(form, ranking_request({"a", "b"}))["guided_choice"], ElementsAre("a; b", "b; a"));
+  const auto many = body_of(form, ranking_request({"a", "b", "c", "d"}));
   EXPECT_EQ(many["guided_json"]["properties"]["answer"]["minItems"], 4);
   EXPECT_THAT(many["messages"][0]["content"].get<std::string>(), HasSubstr("JSON"));
-  auto pair = ranking({"a", "b"});
+  auto pair = ranking_request({"a", "b"});
   pair.grammar.generate_first = 1;
   EXPECT_THAT(body_of(form, pair)["guided_choice"], ElementsAre("a", "b"));
 
   form.constraint = ConstraintKind::kResponseFormat;
-  const auto body = body_of(form, rating());
+  const auto body = body_of(form, rating_request());
   EXPECT_EQ(body["response_format"],
             json::parse(R"({"type": "json_schema", "json_schema": {"name": "answer", "strict": true,
       "schema": {"type": "object", "properties": {"answer": {"type": "string", "enum": ["1", "2", "3"]}},
@@ -95,11 +95,11 @@ TEST(RemoteProtocol, BindsAnswersInTheFormOfEachEngine) {
 
   form.constraint = ConstraintKind::kNative;
   EXPECT_EQ(
-      body_of(form, ranking({"a", "b"}))["llama4rec"],
+      body_of(form, ranking_request({"a", "b"}))["llama4rec"],
       json::parse(R"({"segments": ["Rank: ", "x"], "kind": "permutation", "options": ["a", "b"], "separator": "; ",
                             "generate_first": 0})"));
   form.constraint = ConstraintKind::kNone;
-  EXPECT_EQ(body_of(form, rating()).size(), 4U);
+  EXPECT_EQ(body_of(form, rating_request()).size(), 4U);
 }
 
 /// Every text that a GBNF grammar of literals, alternatives and rules without recursion allows.
@@ -133,16 +133,16 @@ std::vector<std::string> language_of(const std::string& gbnf) {
 }
 
 TEST(RemoteProtocol, AGrammarOfFewOptionsAllowsEveryPermutationAndNothingElse) {
-  EXPECT_THAT(language_of(answer_gbnf(ranking({"a", "b", "c"}).grammar)),
+  EXPECT_THAT(language_of(answer_gbnf(ranking_request({"a", "b", "c"}).grammar)),
               ::testing::UnorderedElementsAre("a; b; c", "a; c; b", "b; a; c", "b; c; a", "c; a; b", "c; b; a"));
-  EXPECT_EQ(language_of(answer_gbnf(ranking({"1", "2", "3", "4", "5", "6"}).grammar)).size(), 720U);
-  EXPECT_THAT(language_of(answer_gbnf(rating().grammar)), ElementsAre("1", "2", "3"));
+  EXPECT_EQ(language_of(answer_gbnf(ranking_request({"1", "2", "3", "4", "5", "6"}).grammar)).size(), 720U);
+  EXPECT_THAT(language_of(answer_gbnf(rating_request().grammar)), ElementsAre("1", "2", "3"));
 }
 
 TEST(RemoteProtocol, AGrammarOfManyOptionsAllowsTheirNumberAndIsSmall) {
   std::vector<std::string> options;
   for (char c = 'a'; c <= 'z'; ++c) options.emplace_back(1, c);
-  const auto gbnf = answer_gbnf(ranking(options).grammar);
+  const auto gbnf = answer_gbnf(ranking_request(options).grammar);
   EXPECT_LT(gbnf.size(), 2000U);
   const auto rule = gbnf.substr(0, gbnf.find('\n'));
   EXPECT_EQ(text::split(rule, "option").size(), 27U);
@@ -155,7 +155,7 @@ TEST(RemoteProtocol, LiteralsOfAGrammarAreEscaped) {
 }
 
 TEST(RemoteProtocol, ReadsTextUsageAndFinishReason) {
-  const auto answer = read_answer({.model = "m"}, ranking({"a", "b"}), json::parse(R"({"choices": [{"index": 0,
+  const auto answer = read_answer({.model = "m"}, ranking_request({"a", "b"}), json::parse(R"({"choices": [{"index": 0,
       "message": {"role": "assistant", "content": "b; a"}, "finish_reason": "stop"}],
       "usage": {"prompt_tokens": 12, "completion_tokens": 5}})"));
   EXPECT_EQ(answer.text, "b; a");
@@ -169,15 +169,16 @@ TEST(RemoteProtocol, RefusesDocumentsThatAreNone) {
   const RequestForm plain{.model = "m", .chat = false};
   for (const char* text : {"{}", R"({"choices": []})", R"({"choices": 3})", R"({"choices": [3]})",
                            R"({"choices": [{}]})", R"({"choices": [{"message": "x"}]})"}) {
-    EXPECT_THROW((void)read_answer(chat, rating(), json::parse(text)), DataError) << text;
-    EXPECT_THROW((void)read_answer(plain, rating(), json::parse(text)), DataError) << text;
+    EXPECT_THROW((void)read_answer(chat, rating_request(), json::parse(text)), DataError) << text;
+    EXPECT_THROW((void)read_answer(plain, rating_request(), json::parse(text)), DataError) << text;
   }
   const auto refusal = json::parse(R"({"choices": [{"message": {"content": null, "refusal": "no"}}]})");
-  EXPECT_EQ(read_answer(chat, rating(), refusal).text, "");
+  EXPECT_EQ(read_answer(chat, rating_request(), refusal).text, "");
 }
 
 TEST(RemoteProtocol, NumbersOfTokensThatAreNoneAreNotTaken) {
-  const auto answer = read_answer({.model = "m"}, rating(), json::parse(R"({"choices": [{"message": {"content": "1"}}],
+  const auto answer =
+      read_answer({.model = "m"}, rating_request(), json::parse(R"({"choices": [{"message": {"content": "1"}}],
       "usage": {"prompt_tokens": -4, "completion_tokens": 1e30}})"));
   EXPECT_EQ(answer.prompt_tokens, std::nullopt);
   EXPECT_EQ(answer.answer_tokens, std::nullopt);
@@ -187,7 +188,7 @@ TEST(RemoteProtocol, TheProbabilitiesOfAChoiceAreNormalisedOverItsOptions) {
   const auto document = json::parse(R"({"choices": [{"message": {"content": "2"}, "logprobs": {"content": [
       {"token": "2", "logprob": -0.7, "top_logprobs": [{"token": "2", "logprob": -0.693147}, {"token": " 1", "logprob": -2.302585},
        {"token": "1", "logprob": -2.302585}, {"token": "3", "logprob": -2.302585}, {"token": "the", "logprob": -3}]}]}}]})");
-  const auto values = read_answer({.model = "m"}, rating(), document).option_log_probabilities;
+  const auto values = read_answer({.model = "m"}, rating_request(), document).option_log_probabilities;
   // 0.5, 0.1 + 0.1 (two tokens of one text) and 0.1 of 0.8.
   ASSERT_EQ(values.size(), 3U);
   EXPECT_NEAR(std::exp(values[0]), 0.25, 1e-5);
@@ -196,7 +197,7 @@ TEST(RemoteProtocol, TheProbabilitiesOfAChoiceAreNormalisedOverItsOptions) {
 
   const auto plain = json::parse(R"({"choices": [{"text": "2", "logprobs": {"tokens": ["2"], "token_logprobs": [-0.1],
       "top_logprobs": [{"1": -1.0, "2": -1.0, "3": -1.0}]}}]})");
-  const auto thirds = read_answer({.model = "m", .chat = false}, rating(), plain).option_log_probabilities;
+  const auto thirds = read_answer({.model = "m", .chat = false}, rating_request(), plain).option_log_probabilities;
   ASSERT_EQ(thirds.size(), 3U);
   EXPECT_NEAR(thirds[1], std::log(1.0 / 3), 1e-9);
 }
@@ -204,13 +205,14 @@ TEST(RemoteProtocol, TheProbabilitiesOfAChoiceAreNormalisedOverItsOptions) {
 TEST(RemoteProtocol, AnOptionWhoseProbabilityIsNotToldLeavesAllOut) {
   const auto document = json::parse(R"({"choices": [{"message": {"content": "2"}, "logprobs": {"content": [
       {"token": "2", "logprob": -0.7, "top_logprobs": [{"token": "2", "logprob": -0.7}, {"token": "1", "logprob": -2.3}]}]}}]})");
-  EXPECT_THAT(read_answer({.model = "m"}, rating(), document).option_log_probabilities, IsEmpty()) << "3 is missing";
+  EXPECT_THAT(read_answer({.model = "m"}, rating_request(), document).option_log_probabilities, IsEmpty())
+      << "3 is missing";
   for (const char* logprobs :
        {"null", "{}", "[]", R"({"content": null})", R"({"content": [{}]})", R"({"content": [{"top_logprobs": 3}]})",
         R"({"content": [{"top_logprobs": [{"token": 4, "logprob": "x"}]}]})"}) {
     auto broken = json::parse(R"({"choices": [{"message": {"content": "2"}}]})");
     broken["choices"][0]["logprobs"] = json::parse(logprobs);
-    EXPECT_THAT(read_answer({.model = "m"}, rating(), broken).option_log_probabilities, IsEmpty()) << logprobs;
+    EXPECT_THAT(read_answer({.model = "m"}, rating_request(), broken).option_log_probabilities, IsEmpty()) << logprobs;
   }
 }
 
@@ -221,7 +223,7 @@ TEST(RemoteProtocol, ChecksWhatAServerOfThisProgramSays) {
     result["choices"][0]["llama4rec"] = json::parse(native);
     return result;
   };
-  const auto good = read_answer(form, ranking({"a", "b"}), document(R"({"order": [1, 0],
+  const auto good = read_answer(form, ranking_request({"a", "b"}), document(R"({"order": [1, 0],
       "option_log_probabilities": [-1.5, null], "option_sequence_log_probabilities": [-2, -3]})"));
   EXPECT_THAT(good.order, ElementsAre(1, 0));
   EXPECT_EQ(good.option_log_probabilities[1], -std::numeric_limits<double>::infinity());
@@ -229,7 +231,7 @@ TEST(RemoteProtocol, ChecksWhatAServerOfThisProgramSays) {
        {"null", "{}", R"({"order": [0]})", R"({"order": [0, 0]})", R"({"order": [0, 2]})", R"({"order": [-1, 0]})",
         R"({"order": ["0", 1]})", R"({"order": [0, 1], "option_log_probabilities": [1]})",
         R"({"order": [0, 1], "option_log_probabilities": ["x", 1]})"}) {
-    EXPECT_THROW((void)read_answer(form, ranking({"a", "b"}), document(wrong)), DataError) << wrong;
+    EXPECT_THROW((void)read_answer(form, ranking_request({"a", "b"}), document(wrong)), DataError) << wrong;
   }
 }
 

@@ -30,7 +30,7 @@ TrainingText text_of(std::vector<std::string> segments, std::vector<bool> learn,
 }
 
 /// Histories of titles, all learned, a different start each time.
-std::vector<TrainingText> histories(std::int64_t epoch) {
+std::vector<TrainingText> history_texts(std::int64_t epoch) {
   std::vector<TrainingText> texts;
   for (std::size_t user = 0; user < 12; ++user) {
     TrainingText text;
@@ -167,14 +167,14 @@ std::unique_ptr<EmbeddedLlm> fresh(const TemporaryFolder& folder) {
 TEST(Trainer, AnInterruptedAndResumedRunEqualsTheUninterruptedOneBitByBit) {
   const TemporaryFolder folder;
   auto whole = fresh(folder);
-  const auto expected = whole->train(histories, quick_options(5), 7, {});
+  const auto expected = whole->train(history_texts, quick_options(5), 7, {});
 
   const auto state = folder / "training.safetensors";
   TrainingHooks hooks{.checkpoint = state};
   hooks.on_step = [](const TrainingStep& step) {
     if (step.epoch == 1) request_interrupt(true);
   };
-  EXPECT_THROW(fresh(folder)->train(histories, quick_options(5), 7, hooks), InterruptedError);
+  EXPECT_THROW(fresh(folder)->train(history_texts, quick_options(5), 7, hooks), InterruptedError);
   request_interrupt(false);
   ASSERT_TRUE(std::filesystem::exists(state));
 
@@ -183,7 +183,7 @@ TEST(Trainer, AnInterruptedAndResumedRunEqualsTheUninterruptedOneBitByBit) {
     if (first_step == 0) first_step = step.step;
   };
   auto resumed = fresh(folder);
-  const auto summary = resumed->train(histories, quick_options(5), 7, hooks);
+  const auto summary = resumed->train(history_texts, quick_options(5), 7, hooks);
   EXPECT_GT(first_step, 1) << "it must not start over";
   EXPECT_EQ(summary.losses, expected.losses);
   EXPECT_EQ(summary.steps, expected.steps);
@@ -198,23 +198,23 @@ TEST(Trainer, RefusesTheStateOfAnotherRunAndADamagedOne) {
   const auto state = folder / "training.safetensors";
   TrainingHooks hooks{.checkpoint = state};
   hooks.on_step = [](const TrainingStep&) { request_interrupt(true); };
-  EXPECT_THROW(fresh(folder)->train(histories, quick_options(3), 7, hooks), InterruptedError);
+  EXPECT_THROW(fresh(folder)->train(history_texts, quick_options(3), 7, hooks), InterruptedError);
   request_interrupt(false);
   hooks.on_step = {};
-  EXPECT_THROW(fresh(folder)->train(histories, quick_options(3), 8, hooks), DataError) << "another seed";
-  EXPECT_THROW(fresh(folder)->train(histories, quick_options(4), 7, hooks), DataError) << "other options";
-  const auto other_texts = [](std::int64_t epoch) { return histories(epoch + 1); };
+  EXPECT_THROW(fresh(folder)->train(history_texts, quick_options(3), 8, hooks), DataError) << "another seed";
+  EXPECT_THROW(fresh(folder)->train(history_texts, quick_options(4), 7, hooks), DataError) << "other options";
+  const auto other_texts = [](std::int64_t epoch) { return history_texts(epoch + 1); };
   EXPECT_THROW(fresh(folder)->train(other_texts, quick_options(3), 7, hooks), DataError) << "other texts";
   const auto bytes = read_file(state);
   write_file_atomically(state, std::string_view(bytes).substr(0, bytes.size() / 2));
-  EXPECT_THROW(fresh(folder)->train(histories, quick_options(3), 7, hooks), DataError);
+  EXPECT_THROW(fresh(folder)->train(history_texts, quick_options(3), 7, hooks), DataError);
 }
 
 TEST(Trainer, SeedDecidesTheResult) {
   const TemporaryFolder folder;
   const auto run = [&](std::uint64_t seed) {
     auto model = fresh(folder);
-    model->train(histories, quick_options(2), seed, {});
+    model->train(history_texts, quick_options(2), seed, {});
     return model->fingerprint();
   };
   EXPECT_EQ(run(1), run(1));
@@ -228,7 +228,7 @@ TEST(Trainer, NamesTheStepWhereTheLossIsLost) {
   options.learning_rate = 1e18;
   options.clip_norm = 0;
   try {
-    model->train(histories, options, 1, {});
+    model->train(history_texts, options, 1, {});
     FAIL() << "a learning rate of 1e18 must diverge";
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr("step"));
@@ -250,7 +250,7 @@ TEST(Trainer, AsksTheSourceOncePerEpoch) {
   fresh(folder)->train(
       [&](std::int64_t epoch) {
         asked.push_back(epoch);
-        return histories(epoch);
+        return history_texts(epoch);
       },
       quick_options(3), 1, {});
   EXPECT_THAT(asked, ::testing::ElementsAre(0, 1, 2));
@@ -261,7 +261,7 @@ TEST(Trainer, TellsEveryStepsSpeedAndShareOfThePeak) {
   TrainingHooks hooks;
   std::vector<TrainingStep> steps;
   hooks.on_step = [&](const TrainingStep& step) { steps.push_back(step); };
-  fresh(folder)->train(histories, quick_options(1), 1, hooks);
+  fresh(folder)->train(history_texts, quick_options(1), 1, hooks);
   ASSERT_FALSE(steps.empty());
   for (const auto& step : steps) {
     EXPECT_GT(step.tokens_per_second, 0);

@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
-Json document() {
+Json agreement() {
   return {{"experiment", "figure8"},
           {"command", "llama4rec experiment figure8"},
           {"judge", "known facts"},
@@ -38,10 +38,10 @@ Json document() {
 }
 
 TEST(AttributeAgreement, TheCsvCountsAndThePageShowsShares) {
-  EXPECT_EQ(agreement_csv(document()),
+  EXPECT_EQ(agreement_csv(agreement()),
             "dataset,attribute,compared,agree,unknown,wrong,undecided\n"
             "tiny,\"mood\",4,2,1,1,0\ntiny,\"star\",0,0,0,0,0\n");
-  const auto page = agreement_report(document());
+  const auto page = agreement_report(agreement());
   EXPECT_EQ(page.at("badges")[0].at("text"), "synthetic data");
   const auto& blocks = page.at("sections")[0].at("blocks");
   EXPECT_EQ(blocks[0].at("series")[0],

@@ -12,8 +12,8 @@ namespace llama4rec::pipeline {
 namespace {
 
 using nlohmann::ordered_json;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 ordered_json value(double mean, double deviation) { return {{"mean", mean}, {"deviation", deviation}}; }
 

@@ -14,7 +14,7 @@ namespace llama4rec::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 class ExperimentCellsTest : public ::testing::Test {
  protected:

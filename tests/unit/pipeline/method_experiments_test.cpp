@@ -51,7 +51,7 @@ TEST(MethodExperiments, AnUnknownNameListsTheKnownOnes) {
   }
 }
 
-Json document() {
+Json experiment() {
   const auto row = [](const std::string& name, const std::string& title, double value) {
     return Json{{"name", name}, {"title", title}, {"metrics", {{"H@3", value}}}, {"deviation", {{"H@3", 0.002}}}};
   };
@@ -87,7 +87,7 @@ Json document() {
 
 /// A run by quintile.
 Json quintiles_document() {
-  Json result = document();
+  Json result = experiment();
   result["experiment"] = "quintiles";
   result["view"] = "quintiles";
   Json& run = result["runs"][0];
@@ -120,7 +120,7 @@ std::vector<nlohmann::json> blocks_of(const nlohmann::json& page, const std::str
 }
 
 TEST(MethodExperiments, TheMarkdownHasRowsStarsAndTheGrid) {
-  const std::string text = method_markdown(document());
+  const std::string text = method_markdown(experiment());
   EXPECT_THAT(text, HasSubstr("## tiny (synthetic), small\n\n12 test users, 2 seed(s), 3 s\n"));
   EXPECT_THAT(text,
               HasSubstr("| MF | H@3 |\n| --- | --- |\n| Base | .0500 ±.0020 |\n| Llama4Rec | .0612 ±.0020\\* |\n"));
@@ -132,7 +132,7 @@ TEST(MethodExperiments, TheMarkdownHasRowsStarsAndTheGrid) {
 }
 
 TEST(MethodExperiments, TheMarkdownHasTheSharesOfADuel) {
-  Json duel = document();
+  Json duel = experiment();
   duel["runs"][0]["duels"] = {{{"metric", "H@3"}, {"tasks", 20}, {"wins", 9}, {"ties", 5}, {"losses", 6}}};
   EXPECT_THAT(method_markdown(duel), HasSubstr("| H@3 | 20 | 45% | 25% | 30% |\n"));
   EXPECT_EQ(method_experiment("figure7").view, ExperimentView::kDuel);
@@ -140,23 +140,23 @@ TEST(MethodExperiments, TheMarkdownHasTheSharesOfADuel) {
 }
 
 TEST(MethodExperiments, AStarNeedsAGainAndADaggerHolm) {
-  Json survives = document();
+  Json survives = experiment();
   survives["runs"][0]["tests"]["H@3"]["holm_p"] = 0.05;
   EXPECT_THAT(method_markdown(survives), HasSubstr("\\*†"));
-  Json loss = document();
+  Json loss = experiment();
   loss["runs"][0]["improvement"]["H@3"] = -0.2;
   EXPECT_THAT(method_markdown(loss), ::testing::Not(HasSubstr("\\*")));
 }
 
 TEST(MethodExperiments, TheCsvHasALineForEachRowAndMetric) {
-  EXPECT_EQ(method_csv(document()),
+  EXPECT_EQ(method_csv(experiment()),
             "experiment,dataset,variant,backbone,row,metric,mean,deviation,seeds\n"
             "figure4,tiny,\"small\",mf,\"base\",H@3,0.05,0.002,2\n"
             "figure4,tiny,\"small\",mf,\"llama4rec\",H@3,0.0612,0.002,2\n");
 }
 
 TEST(MethodExperiments, ThePageHasTheNumbersOfTheRunsAndRenders) {
-  const auto page = method_report(document());
+  const auto page = method_report(experiment());
   EXPECT_EQ(page.at("title"), "Figure 4");
   EXPECT_EQ(page.at("subtitle"), "1 run(s), 2 seed(s) each.");
   const auto tables = blocks_of(page, "table");
@@ -178,13 +178,13 @@ TEST(MethodExperiments, ThePageHasTheNumbersOfTheRunsAndRenders) {
 }
 
 TEST(MethodExperiments, ThePageOfAnUnfinishedExperimentSaysSo) {
-  Json half = document();
+  Json half = experiment();
   half["planned"] = 3;
   EXPECT_THAT(report::render(method_report(half)), HasSubstr("1 of 3 runs are done; the same command goes on."));
 }
 
 TEST(MethodExperiments, ThePageDrawsAMetricAlongTheVariantsForEachBackbone) {
-  Json varied = document();
+  Json varied = experiment();
   varied["view"] = "rows";
   Json& runs = varied["runs"];
   runs[0].erase("grid");
@@ -205,7 +205,7 @@ TEST(MethodExperiments, ThePageDrawsAMetricAlongTheVariantsForEachBackbone) {
 }
 
 TEST(MethodExperiments, ThePageStacksTheSharesOfADuel) {
-  Json duel = document();
+  Json duel = experiment();
   duel["view"] = "duel";
   duel["runs"][0]["duels"] = {{{"metric", "H@3"}, {"tasks", 20}, {"wins", 9}, {"ties", 5}, {"losses", 6}}};
   const auto plot = blocks_of(method_report(duel), "plot").front();
@@ -238,7 +238,7 @@ TEST(MethodExperiments, QuintilesGiveTheDifferenceToBaseWithItsInterval) {
 }
 
 TEST(MethodExperiments, CostStandsBesideTheGain) {
-  Json cost = document();
+  Json cost = experiment();
   cost["experiment"] = "cost";
   cost["view"] = "cost";
   EXPECT_THAT(
@@ -258,7 +258,7 @@ TEST(MethodExperiments, CostStandsBesideTheGain) {
 }
 
 TEST(MethodExperiments, FewerErrorsAreAGainOverBase) {
-  Json cost = document();
+  Json cost = experiment();
   cost["view"] = "cost";
   cost["runs"][0]["task"] = "rating";
   EXPECT_THAT(method_markdown(cost), HasSubstr("| -22.40% |"));

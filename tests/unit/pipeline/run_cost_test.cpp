@@ -9,12 +9,12 @@
 namespace llama4rec::pipeline {
 namespace {
 
-std::unique_ptr<RunSetup> setup_with(std::vector<std::string> assignments) {
+std::unique_ptr<RunSetup> cost_setup(std::vector<std::string> assignments) {
   return testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5}, {1, 5}, {2, 5}}}, 3), std::move(assignments));
 }
 
 TEST(RunCost, KnowsWhatAStageIsFor) {
-  const auto setup = setup_with({"run.backbone=mf", "instructions.direct_backbone=lightgcn"});
+  const auto setup = cost_setup({"run.backbone=mf", "instructions.direct_backbone=lightgcn"});
   const auto group = [&](const std::string& stage, const std::string& subject = "") {
     return to_string(cost_group(*setup, stage, subject));
   };
@@ -37,12 +37,12 @@ TEST(RunCost, KnowsWhatAStageIsFor) {
 }
 
 TEST(RunCost, AsksOfValidationWhatItsChoiceNeeds) {
-  const auto setup = setup_with({"aggregation.augmentations=validation"});
+  const auto setup = cost_setup({"aggregation.augmentations=validation"});
   EXPECT_EQ(cost_group(*setup, "rank-plain-refit-test", ""), CostGroup::kAsking);
 }
 
 TEST(RunCost, SumsSecondsAndTokensOverTheSeedsAndAStageOfOneSeedOnce) {
-  const auto setup = setup_with({"run.backbone=lightgcn", "instructions.direct_backbone=lightgcn"});
+  const auto setup = cost_setup({"run.backbone=lightgcn", "instructions.direct_backbone=lightgcn"});
   const auto folder = std::filesystem::path(::testing::TempDir()) / "run_cost_stages";
   std::filesystem::remove_all(folder);
   StageStore store(folder);
@@ -75,7 +75,7 @@ TEST(RunCost, SumsSecondsAndTokensOverTheSeedsAndAStageOfOneSeedOnce) {
 }
 
 TEST(RunCost, DoesNotKnowWhatAStageOfAnOlderVersionAsked) {
-  const auto setup = setup_with({"run.backbone=mf"});
+  const auto setup = cost_setup({"run.backbone=mf"});
   std::vector<SeedRecord> records(1);
   records[0].summaries["augment"] = {{"asked", 0}};
   records[0].summaries["rank-plain-test"] = {{"prompts", 12}, {"prompt_tokens", 240}, {"answer_tokens", 36}};

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
 
 /// One user with five positives.
-std::unique_ptr<RunSetup> setup_with(std::vector<std::string> assignments) {
+std::unique_ptr<RunSetup> refused_setup(std::vector<std::string> assignments) {
   assignments.push_back("run.directory=" + (std::filesystem::path(::testing::TempDir()) / "refused-run").string());
   return testing::tiny_setup(llama4rec::testing::tiny_dataset({{{0, 5}, {1, 5}, {2, 5}, {3, 5}, {4, 5}}}, 6),
                              assignments);
@@ -22,7 +22,7 @@ std::unique_ptr<RunSetup> setup_with(std::vector<std::string> assignments) {
 
 TEST(RunMethod, RefusesAtOnceWhatItsTableCouldNotHold) {
   const auto refused = [](const std::vector<std::string>& assignments) {
-    return [assignments] { run_method(*setup_with(assignments), 1, "test"); };
+    return [assignments] { run_method(*refused_setup(assignments), 1, "test"); };
   };
   EXPECT_THAT(refused({"evaluation.protocol=selfrec"}),
               ThrowsMessage<UsageError>(HasSubstr("evaluation.protocol must be textbook")));

@@ -17,8 +17,8 @@ using data::Part;
 using data::Split;
 using data::Task;
 using recommenders::RecommenderKind;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 /// Users with the given items in order, all rated 5, one second apart.
 Dataset dataset_of(const std::vector<std::vector<ItemIndex>>& histories, std::int64_t items) {
@@ -44,7 +44,7 @@ Dataset dataset_of(const std::vector<std::vector<ItemIndex>>& histories, std::in
 
 /// User 0: train 0 1, validation 2, test 3. User 1: train 2, validation 3, test 4 (never in training). User 2: train only.
 /// User 3: train 3, validation 0, test 1.
-class TopKPartTest : public testing::Test {
+class TopKPartTest : public ::testing::Test {
  protected:
   Dataset dataset_ = dataset_of({{0, 1, 2, 3}, {2, 3, 4}, {1, 3}, {3, 0, 1}}, 6);
   Split split_ = Split::leave_one_out(dataset_, Task::kDirect, 4);

@@ -15,11 +15,11 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Places = std::vector<std::size_t>;
 
-constexpr std::uint64_t kSeeds = 40000;
+constexpr std::uint64_t kSamplingSeeds = 40000;
 
 /// Five standard errors of a frequency over the seeds.
 double bound(double probability) {
-  return 5 * std::sqrt(probability * (1 - probability) / static_cast<double>(kSeeds));
+  return 5 * std::sqrt(probability * (1 - probability) / static_cast<double>(kSamplingSeeds));
 }
 
 TEST(Sampling, UniformDrawsAreThoseOfEarlierReleases) {
@@ -29,22 +29,23 @@ TEST(Sampling, UniformDrawsAreThoseOfEarlierReleases) {
 
 TEST(Sampling, EveryPairIsUniformlyAsLikely) {
   std::map<Places, int> pairs;
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) ++pairs[draw_uniformly(4, 2, seed)];
+  for (std::uint64_t seed = 0; seed < kSamplingSeeds; ++seed) ++pairs[draw_uniformly(4, 2, seed)];
   ASSERT_EQ(pairs.size(), 6U);
-  for (const auto& [pair, count] : pairs) EXPECT_NEAR(count / static_cast<double>(kSeeds), 1.0 / 6, bound(1.0 / 6));
+  for (const auto& [pair, count] : pairs)
+    EXPECT_NEAR(count / static_cast<double>(kSamplingSeeds), 1.0 / 6, bound(1.0 / 6));
 }
 
 TEST(Sampling, WeightedDrawsHaveTheProbabilitiesOfDrawingOneAfterTheOther) {
   // Weights 1 2 3 4, two drawn: {a, b} comes with wa/10 wb/(10 - wa) + wb/10 wa/(10 - wb).
   const std::array<double, 4> weights{1, 2, 3, 4};
   std::map<Places, int> pairs;
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) ++pairs[draw_by_weight(weights, 2, seed)];
+  for (std::uint64_t seed = 0; seed < kSamplingSeeds; ++seed) ++pairs[draw_by_weight(weights, 2, seed)];
   std::array<double, 4> included{};
   for (std::size_t a = 0; a < 4; ++a) {
     for (std::size_t b = a + 1; b < 4; ++b) {
       const double product = weights[a] * weights[b] / 10;
       const double expected = product / (10 - weights[a]) + product / (10 - weights[b]);
-      const double found = pairs[{a, b}] / static_cast<double>(kSeeds);
+      const double found = pairs[{a, b}] / static_cast<double>(kSamplingSeeds);
       EXPECT_NEAR(found, expected, bound(expected)) << a << " and " << b;
       included[a] += found;
       included[b] += found;
@@ -58,8 +59,8 @@ TEST(Sampling, WeightedDrawsHaveTheProbabilitiesOfDrawingOneAfterTheOther) {
 TEST(Sampling, ASingleWeightedDrawIsProportionalToTheWeights) {
   const std::array<double, 3> weights{0.5, 0, 1.5};
   std::array<int, 3> drawn{};
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) ++drawn.at(draw_by_weight(weights, 1, seed).front());
-  EXPECT_NEAR(drawn[0] / static_cast<double>(kSeeds), 0.25, bound(0.25));
+  for (std::uint64_t seed = 0; seed < kSamplingSeeds; ++seed) ++drawn.at(draw_by_weight(weights, 1, seed).front());
+  EXPECT_NEAR(drawn[0] / static_cast<double>(kSamplingSeeds), 0.25, bound(0.25));
   EXPECT_EQ(drawn[1], 0) << "weight zero";
 }
 
@@ -126,25 +127,25 @@ TEST(Sampling, GroupsContributeAlikeAsFarAsTheyHavePlaces) {
 
 TEST(Sampling, WhoHasTheLastTurnIsDrawn) {
   std::map<std::int64_t, int> last;
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) ++last[of_groups({0, 1, 2}, 1, seed).begin()->first];
+  for (std::uint64_t seed = 0; seed < kSamplingSeeds; ++seed) ++last[of_groups({0, 1, 2}, 1, seed).begin()->first];
   for (std::int64_t group = 0; group < 3; ++group) {
-    EXPECT_NEAR(last[group] / static_cast<double>(kSeeds), 1.0 / 3, bound(1.0 / 3));
+    EXPECT_NEAR(last[group] / static_cast<double>(kSamplingSeeds), 1.0 / 3, bound(1.0 / 3));
   }
 }
 
 TEST(Sampling, WithinAGroupAllPlacesAreAlike) {
   // Two of {0, 1, 2, 3} and two of {4, 5}.
   std::array<int, 6> drawn{};
-  for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+  for (std::uint64_t seed = 0; seed < kSamplingSeeds; ++seed) {
     for (const std::size_t place : draw_in_turns(std::vector<std::int64_t>{0, 0, 0, 0, 1, 1}, 4, seed)) {
       ++drawn.at(place);
     }
   }
   for (std::size_t place = 0; place < 4; ++place) {
-    EXPECT_NEAR(drawn.at(place) / static_cast<double>(kSeeds), 0.5, bound(0.5));
+    EXPECT_NEAR(drawn.at(place) / static_cast<double>(kSamplingSeeds), 0.5, bound(0.5));
   }
-  EXPECT_EQ(drawn[4], static_cast<int>(kSeeds));
-  EXPECT_EQ(drawn[5], static_cast<int>(kSeeds));
+  EXPECT_EQ(drawn[4], static_cast<int>(kSamplingSeeds));
+  EXPECT_EQ(drawn[5], static_cast<int>(kSamplingSeeds));
 }
 
 }  // namespace

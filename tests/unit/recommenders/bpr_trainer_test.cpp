@@ -48,7 +48,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 }
 
 /// Parametrised by the number of layers (0: matrix factorisation) and the dimension.
-class BprTrainerTest : public testing::TestWithParam<std::pair<std::int64_t, std::int64_t>> {
+class BprTrainerTest : public ::testing::TestWithParam<std::pair<std::int64_t, std::int64_t>> {
  protected:
   [[nodiscard]] static std::int64_t layers() { return GetParam().first; }
   [[nodiscard]] static std::int64_t dimension() { return GetParam().second; }
@@ -124,11 +124,11 @@ TEST_P(BprTrainerTest, TheNumberOfThreadsDoesNotChangeASingleBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(LayersAndDimensions, BprTrainerTest,
-                         testing::Values(std::pair<std::int64_t, std::int64_t>{0, 16},
-                                         std::pair<std::int64_t, std::int64_t>{0, 5},
-                                         std::pair<std::int64_t, std::int64_t>{1, 16},
-                                         std::pair<std::int64_t, std::int64_t>{2, 20},
-                                         std::pair<std::int64_t, std::int64_t>{3, 70}));
+                         ::testing::Values(std::pair<std::int64_t, std::int64_t>{0, 16},
+                                           std::pair<std::int64_t, std::int64_t>{0, 5},
+                                           std::pair<std::int64_t, std::int64_t>{1, 16},
+                                           std::pair<std::int64_t, std::int64_t>{2, 20},
+                                           std::pair<std::int64_t, std::int64_t>{3, 70}));
 
 TEST(BprLoss, OfOneSampleIsTheFormula) {
   const BprSettings settings{.users = 1,

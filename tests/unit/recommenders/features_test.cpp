@@ -7,7 +7,7 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 /// Three users and four items; user 2 and item 3 have no rating.
 RatingTrainingData small(const AttributeTable* users, const AttributeTable* items) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +11,9 @@
 #include <llama4rec/recommender.h>
 #include <unistd.h>
 
+#include "config/configuration.h"
 #include "core/random.h"
+#include "recommenders/registry.h"
 
 namespace llama4rec::recommenders {
 
@@ -40,6 +44,20 @@ inline TopKTrainingData two_groups(std::int64_t users, std::int64_t items, std::
   }
   return training_data(std::move(histories), items);
 }
+
+/// The defaults, and what the assignments say.
+inline config::Configuration configuration(const std::vector<std::string>& assignments = {}) {
+  auto table = std::make_shared<config::OptionTable>();
+  add_options(*table);
+  config::Configuration result(table);
+  for (const auto& assignment : assignments) result.set(assignment);
+  return result;
+}
+
+/// What a hook throws that ends a fit at a place of the test's choosing.
+struct Killed : std::runtime_error {
+  Killed() : std::runtime_error("killed") {}
+};
 
 /// A folder that is gone when the test is over.
 class TemporaryFolder {

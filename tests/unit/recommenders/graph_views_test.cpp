@@ -13,7 +13,7 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 using Edges = std::set<std::pair<std::int64_t, std::int32_t>>;
 

@@ -8,13 +8,13 @@
 namespace llama4rec::recommenders {
 namespace {
 
-struct Case {
+struct MixGcfCase {
   std::int64_t layers = 2;
   std::int64_t candidates = 5;
   double dropout = 0;
 };
 
-class MixGcfTrainerTest : public testing::TestWithParam<Case> {
+class MixGcfTrainerTest : public ::testing::TestWithParam<MixGcfCase> {
  protected:
   [[nodiscard]] static MixGcfSettings settings(const TrainerProblem& problem) {
     return {.bpr = problem.bpr,
@@ -79,8 +79,8 @@ TEST_P(MixGcfTrainerTest, TheNumberOfThreadsDoesNotChangeASingleBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, MixGcfTrainerTest,
-                         testing::Values(Case{1, 1, 0}, Case{2, 1, 0.3}, Case{3, 1, 0.2}, Case{2, 5, 0},
-                                         Case{3, 16, 0.2}, Case{4, 3, 0.1}));
+                         ::testing::Values(MixGcfCase{1, 1, 0}, MixGcfCase{2, 1, 0.3}, MixGcfCase{3, 1, 0.2},
+                                           MixGcfCase{2, 5, 0}, MixGcfCase{3, 16, 0.2}, MixGcfCase{4, 3, 0.1}));
 
 TEST(MixGcfTrainer, KeepsTheItemOfAPairUnmixed) {
   // One layer, no dropout, one sample whose item is given: LightGCN's loss exactly.

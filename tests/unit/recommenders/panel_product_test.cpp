@@ -13,7 +13,7 @@ namespace {
 using torch::Tensor;
 
 /// Rows, depth, columns.
-class PanelProductTest : public testing::TestWithParam<std::tuple<int, int, int>> {};
+class PanelProductTest : public ::testing::TestWithParam<std::tuple<int, int, int>> {};
 
 TEST_P(PanelProductTest, EqualsLibtorchInEveryOrientation) {
   const auto [rows, depth, columns] = GetParam();
@@ -52,9 +52,9 @@ TEST_P(PanelProductTest, EqualsLibtorchInEveryOrientation) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PanelProductTest,
-                         testing::Values(std::tuple(1, 1, 1), std::tuple(6, 64, 64), std::tuple(7, 3, 65),
-                                         std::tuple(50, 50, 64), std::tuple(13, 64, 192), std::tuple(64, 1300, 17),
-                                         std::tuple(5, 0, 9), std::tuple(0, 4, 9), std::tuple(11, 513, 130)));
+                         ::testing::Values(std::tuple(1, 1, 1), std::tuple(6, 64, 64), std::tuple(7, 3, 65),
+                                           std::tuple(50, 50, 64), std::tuple(13, 64, 192), std::tuple(64, 1300, 17),
+                                           std::tuple(5, 0, 9), std::tuple(0, 4, 9), std::tuple(11, 513, 130)));
 
 /// Processor seconds of this thread, which other work on the machine does not count into.
 double processor_seconds() {

@@ -14,7 +14,7 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 RatingTrainingData ratings(std::int64_t users, std::int64_t items, std::vector<RatingExample> examples) {
   RatingTrainingData data{.users = users, .items = items, .examples = std::move(examples)};

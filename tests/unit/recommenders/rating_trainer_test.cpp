@@ -14,7 +14,7 @@ InteractionFactory factory_of(const std::string& name, double dropout) {
 }
 
 /// A network over the attributed ratings with parameters so large that every term of the gradient counts.
-struct Case {
+struct TrainerCase {
   AttributedRatings ratings{11, 9, 5};
   FeatureTable features;
   RatingNetwork network;
@@ -22,7 +22,7 @@ struct Case {
   std::vector<float> parameters;
   RatingColumns columns = shuffled(ratings.data.examples, 3, 1);
 
-  explicit Case(const std::string& name, double dropout = 0, const std::string& multivalued = "mean")
+  explicit TrainerCase(const std::string& name, double dropout = 0, const std::string& multivalued = "mean")
       : features(build_features(ratings.data, {.minimum_count = 1, .bins = 4, .multivalued = multivalued})),
         network(features, 4, factory_of(name, dropout), {.mean = 3, .deviation = 0.7, .linear_deviation = 0.3}),
         penalties(row_penalties(network, ratings.data.examples, 0.5, 0.3, 0.02)),
@@ -40,12 +40,12 @@ struct Case {
   }
 };
 
-class RatingTrainers : public testing::TestWithParam<std::string> {};
+class RatingTrainers : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(RatingTrainers, AgreeOnLossAndGradient) {
   for (const double dropout : {0.0, 0.4}) {
     for (const char* multivalued : {"mean", "flags"}) {
-      const Case c(GetParam(), dropout, multivalued);
+      const TrainerCase c(GetParam(), dropout, multivalued);
       const auto fast = make_fast_rating_trainer(c.network, c.penalties, c.learning(), c.parameters);
       const auto plain = make_plain_rating_trainer(c.network, c.penalties, c.learning(), c.parameters, "cpu");
       const DropoutKey key{.seed = 3, .epoch = 2, .batch = 1};
@@ -74,7 +74,7 @@ TEST_P(RatingTrainers, AgreeOnLossAndGradient) {
 }
 
 TEST_P(RatingTrainers, HaveTheGradientOfTheirLoss) {
-  const Case c(GetParam());
+  const TrainerCase c(GetParam());
   const auto batch = c.columns.view().part(0, 12);
   std::vector<float> gradient;
   std::vector<float> unused;
@@ -107,7 +107,7 @@ TEST_P(RatingTrainers, HaveTheGradientOfTheirLoss) {
 }
 
 TEST_P(RatingTrainers, TakeTheSameSteps) {
-  const Case c(GetParam(), 0.2);
+  const TrainerCase c(GetParam(), 0.2);
   const auto fast = make_fast_rating_trainer(c.network, c.penalties, c.learning(), c.parameters);
   const auto plain = make_plain_rating_trainer(c.network, c.penalties, c.learning(), c.parameters, "cpu");
   for (std::int64_t epoch = 1; epoch <= 2; ++epoch) {
@@ -119,7 +119,7 @@ TEST_P(RatingTrainers, TakeTheSameSteps) {
 }
 
 TEST_P(RatingTrainers, GoOnFromTheirStateToTheSameBits) {
-  const Case c(GetParam(), 0.2);
+  const TrainerCase c(GetParam(), 0.2);
   const auto whole = make_fast_rating_trainer(c.network, c.penalties, c.learning(), c.parameters);
   whole->train_epoch(c.columns, 1);
   const auto resumed = make_fast_rating_trainer(c.network, c.penalties, c.learning(), c.parameters);
@@ -129,11 +129,12 @@ TEST_P(RatingTrainers, GoOnFromTheirStateToTheSameBits) {
   EXPECT_EQ(whole->parameters(), resumed->parameters());
 }
 
-INSTANTIATE_TEST_SUITE_P(AllModels, RatingTrainers, testing::ValuesIn(deep_rating_variants()), [](const auto& variant) {
-  std::string name = variant.param;
-  for (char& letter : name) letter = letter == '-' ? '_' : letter;
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(AllModels, RatingTrainers, ::testing::ValuesIn(deep_rating_variants()),
+                         [](const auto& variant) {
+                           std::string name = variant.param;
+                           for (char& letter : name) letter = letter == '-' ? '_' : letter;
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace llama4rec::recommenders

@@ -14,22 +14,14 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-config::Configuration configuration(const std::vector<std::string>& assignments) {
-  auto table = std::make_shared<config::OptionTable>();
-  add_options(*table);
-  config::Configuration result(table);
-  for (const auto& assignment : assignments) result.set(assignment);
-  return result;
-}
-
-struct Case {
+struct ResumeCase {
   std::string model;
   std::string kernels;
 };
 
-class ResumeTest : public testing::TestWithParam<Case> {
+class ResumeTest : public ::testing::TestWithParam<ResumeCase> {
  protected:
   [[nodiscard]] static std::unique_ptr<TopKRecommender> model(std::uint64_t seed = 1) {
     return create_top_k(
@@ -50,10 +42,6 @@ class ResumeTest : public testing::TestWithParam<Case> {
   static torch::Tensor scores(const TopKRecommender& model) {
     return model.score(std::vector<UserIndex>{0, 3, 7, 20}, {});
   }
-};
-
-struct Killed : std::runtime_error {
-  Killed() : std::runtime_error("killed") {}
 };
 
 TEST_P(ResumeTest, ReachesTheSameBitsAfterKillsAtRandomEpochs) {
@@ -204,9 +192,10 @@ TEST_P(ResumeTest, ContinuesOnlyWhatFits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ResumeTest,
-                         testing::Values(Case{"mf", "fast"}, Case{"mf", "plain"}, Case{"lightgcn", "fast"},
-                                         Case{"lightgcn", "plain"}, Case{"sgl", "fast"}, Case{"sgl", "plain"},
-                                         Case{"mixgcf", "fast"}, Case{"mixgcf", "plain"}));
+                         ::testing::Values(ResumeCase{"mf", "fast"}, ResumeCase{"mf", "plain"},
+                                           ResumeCase{"lightgcn", "fast"}, ResumeCase{"lightgcn", "plain"},
+                                           ResumeCase{"sgl", "fast"}, ResumeCase{"sgl", "plain"},
+                                           ResumeCase{"mixgcf", "fast"}, ResumeCase{"mixgcf", "plain"}));
 
 TEST(StateKeeper, GivesBackWhatItWasGiven) {
   const TemporaryFolder folder;

@@ -138,7 +138,7 @@ Sequence random_sequence(std::size_t length, std::int64_t items, RandomStream& r
   return sequence;
 }
 
-struct Case {
+struct KernelCase {
   EncoderShape shape;
   Sight sight = Sight::kPast;
   bool negatives = false;
@@ -146,14 +146,14 @@ struct Case {
   std::int64_t rows = 9;
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const KernelCase& c, std::ostream* out) {
   *out << c.shape.dimension << "d " << c.shape.layers << " layers " << c.shape.heads << " heads, dropout "
        << c.shape.dropout << (c.sight == Sight::kPast ? ", past" : ", everything")
        << (c.negatives ? ", negatives" : ", softmax") << ", contrast " << c.contrast << ", " << c.rows << " rows";
 }
 
 /// Sequences of all lengths from 1; about half of the positions are asked; one row has no target at all.
-SequenceLesson random_lesson(const Case& c) {
+SequenceLesson random_lesson(const KernelCase& c) {
   RandomStream random(11, "tests.lesson");
   SequenceLesson lesson{.sight = c.sight, .seed = 77, .negatives = c.negatives};
   const auto draw = [&] { return static_cast<ItemIndex>(random.below(static_cast<std::uint64_t>(c.shape.items))); };
@@ -178,7 +178,7 @@ SequenceLesson random_lesson(const Case& c) {
   return lesson;
 }
 
-class SequenceKernelsTest : public testing::TestWithParam<Case> {};
+class SequenceKernelsTest : public ::testing::TestWithParam<KernelCase> {};
 
 TEST_P(SequenceKernelsTest, FastEqualsPlainInLossAndEveryGradient) {
   const auto lesson = random_lesson(GetParam());
@@ -256,12 +256,12 @@ constexpr EncoderShape kPlain{
     .items = 21, .length = 13, .dimension = 10, .layers = 3, .heads = 1, .expansion = 1, .dropout = 0};
 
 INSTANTIATE_TEST_SUITE_P(Lessons, SequenceKernelsTest,
-                         testing::Values(Case{.shape = kSmall}, Case{.shape = kSmall, .negatives = true},
-                                         Case{.shape = kSmall, .sight = Sight::kEverything},
-                                         Case{.shape = kSmall, .contrast = 0.5},
-                                         Case{.shape = kPlain, .sight = Sight::kEverything, .contrast = 0.5},
-                                         Case{.shape = kPlain}, Case{.shape = kBroad, .rows = 40},
-                                         Case{.shape = kBroad, .sight = Sight::kEverything, .rows = 25}));
+                         ::testing::Values(KernelCase{.shape = kSmall}, KernelCase{.shape = kSmall, .negatives = true},
+                                           KernelCase{.shape = kSmall, .sight = Sight::kEverything},
+                                           KernelCase{.shape = kSmall, .contrast = 0.5},
+                                           KernelCase{.shape = kPlain, .sight = Sight::kEverything, .contrast = 0.5},
+                                           KernelCase{.shape = kPlain}, KernelCase{.shape = kBroad, .rows = 40},
+                                           KernelCase{.shape = kBroad, .sight = Sight::kEverything, .rows = 25}));
 
 /// All states of one sequence by the fast pass.
 std::vector<float> fast_states(const SequenceEncoder& encoder, const Sequence& sequence, Sight sight) {

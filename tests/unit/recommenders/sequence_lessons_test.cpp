@@ -13,7 +13,7 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 std::vector<Sequence> random_sequences(std::int64_t count, std::int64_t items, std::uint64_t seed) {
   RandomStream random(seed, "tests.sequences");

@@ -7,13 +7,13 @@
 namespace llama4rec::recommenders {
 namespace {
 
-struct Case {
+struct SglCase {
   ViewKind kind = ViewKind::kEdgeDrop;
   std::int64_t layers = 2;
   bool joint = false;
 };
 
-class SglTrainerTest : public testing::TestWithParam<Case> {
+class SglTrainerTest : public ::testing::TestWithParam<SglCase> {
  protected:
   [[nodiscard]] static SglSettings settings(const TrainerProblem& problem) {
     return {.bpr = problem.bpr,
@@ -76,9 +76,11 @@ TEST_P(SglTrainerTest, TheNumberOfThreadsDoesNotChangeASingleBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Views, SglTrainerTest,
-                         testing::Values(Case{ViewKind::kEdgeDrop, 2, false}, Case{ViewKind::kNodeDrop, 1, false},
-                                         Case{ViewKind::kRandomWalk, 3, false}, Case{ViewKind::kRandomWalk, 2, true},
-                                         Case{ViewKind::kEdgeDrop, 3, true}));
+                         ::testing::Values(SglCase{ViewKind::kEdgeDrop, 2, false},
+                                           SglCase{ViewKind::kNodeDrop, 1, false},
+                                           SglCase{ViewKind::kRandomWalk, 3, false},
+                                           SglCase{ViewKind::kRandomWalk, 2, true},
+                                           SglCase{ViewKind::kEdgeDrop, 3, true}));
 
 TEST(SglTrainer, WithoutTheContrastiveTermIsLightGcn) {
   const TrainerProblem problem(2, 16);

@@ -14,16 +14,8 @@
 namespace llama4rec::recommenders {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-config::Configuration configuration(const std::vector<std::string>& assignments = {}) {
-  auto table = std::make_shared<config::OptionTable>();
-  add_options(*table);
-  config::Configuration result(table);
-  for (const auto& assignment : assignments) result.set(assignment);
-  return result;
-}
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 const std::vector<std::string> kQuick = {"train.epochs=30", "train.batch_size=64", "train.learning_rate=0.02",
                                          "train.embedding=12"};
@@ -92,7 +84,7 @@ TEST(ItemTransitions, ScoreAnEmptyHistoryByPopularity) {
 }
 
 /// The models that are trained by gradient steps.
-class EmbeddingModelTest : public testing::TestWithParam<std::string> {};
+class EmbeddingModelTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EmbeddingModelTest, LearnsWhichGroupAUserBelongsTo) {
   const auto data = two_groups(60, 40, 8, 3);
@@ -262,10 +254,10 @@ TEST_P(EmbeddingModelTest, RefusesADamagedFileAndStaysAsItWas) {
   EXPECT_TRUE(torch::equal(model->score(std::vector<UserIndex>{1}, {}), before));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, EmbeddingModelTest, testing::Values("mf", "lightgcn", "sgl", "mixgcf"));
+INSTANTIATE_TEST_SUITE_P(Models, EmbeddingModelTest, ::testing::Values("mf", "lightgcn", "sgl", "mixgcf"));
 
 /// The models without gradient steps.
-class CountingModelTest : public testing::TestWithParam<std::string> {};
+class CountingModelTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(CountingModelTest, IsTheSameAfterSavingAndLoading) {
   const auto data = two_groups(30, 41, 8, 3);
@@ -283,7 +275,7 @@ TEST_P(CountingModelTest, IsTheSameAfterSavingAndLoading) {
               HasSubstr("holds the model " + GetParam() + ", expected mf"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, CountingModelTest, testing::Values("popularity", "item_transitions"));
+INSTANTIATE_TEST_SUITE_P(Models, CountingModelTest, ::testing::Values("popularity", "item_transitions"));
 
 TEST(ItemTransitions, RefuseADamagedTable) {
   const auto data = two_groups(30, 41, 8, 3);
@@ -310,7 +302,7 @@ TEST(ItemTransitions, RefuseADamagedTable) {
 TEST(Registry, KnowsEveryModelByNameAndKind) {
   std::vector<std::string> names;
   for (const RecommenderInfo& model : all()) names.push_back(model.name);
-  EXPECT_THAT(names, testing::IsSupersetOf({"popularity", "mf", "lightgcn", "item_transitions", "biases", "als"}));
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"popularity", "mf", "lightgcn", "item_transitions", "biases", "als"}));
   EXPECT_EQ(info("lightgcn").title, "LightGCN");
   EXPECT_EQ(info("item_transitions").kind, RecommenderKind::kSequential);
   EXPECT_EQ(info("als").kind, RecommenderKind::kRating);
@@ -334,8 +326,8 @@ TEST(Registry, EveryOptionOfARecommenderIsPartOfSomeModelsKey) {
     });
     EXPECT_TRUE(found) << option;
   }
-  EXPECT_THAT(option_prefixes("cl4srec"), testing::IsSupersetOf({"train.", "cl4srec.", "sequence.", "sasrec."}));
-  EXPECT_THAT(option_prefixes("deepfm"), testing::IsSupersetOf({"train.", "rating."}));
+  EXPECT_THAT(option_prefixes("cl4srec"), ::testing::IsSupersetOf({"train.", "cl4srec.", "sequence.", "sasrec."}));
+  EXPECT_THAT(option_prefixes("deepfm"), ::testing::IsSupersetOf({"train.", "rating."}));
 }
 
 TEST(Registry, NamesTheNearestModelForAnUnknownOne) {

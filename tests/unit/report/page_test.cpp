@@ -13,11 +13,11 @@ namespace llama4rec::report {
 namespace {
 
 using nlohmann::json;
-using testing::Contains;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr Assets kWithCharts = {.style = "p{}", .script = "/*ours*/", .charts = "/*library*/"};
 constexpr Assets kWithoutCharts = {.style = "p{}", .script = "/*ours*/", .charts = ""};

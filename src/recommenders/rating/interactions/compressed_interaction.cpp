@@ -11,7 +11,7 @@ namespace llama4rec::recommenders {
 namespace {
 
 /// Columns whose products are held at once: more would leave the cache, fewer would make the matrix products thin.
-constexpr std::int64_t kColumns = 256;
+constexpr std::int64_t kColumnsAtOnce = 256;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ CompressedInteraction::CompressedInteraction(const ModelShape& shape, const std:
   for (Layer& layer : layers_) layer.output += output;
   folded_.resize(static_cast<std::size_t>(layers_.front().maps * products(0)));
   folded_gradient_.resize(folded_.size());
-  products_.resize(static_cast<std::size_t>(most * kColumns));
+  products_.resize(static_cast<std::size_t>(most * kColumnsAtOnce));
   product_gradient_.resize(products_.size());
 }
 
@@ -115,8 +115,8 @@ void CompressedInteraction::forward(const Slice& slice) {
   for (std::size_t n = 0; n < layers_.size(); ++n) {
     Layer& layer = layers_[n];
     const float* weight = symmetric(n) ? folded_.data() : slice.parameters + layer.weight;
-    for (std::int64_t begin = 0; begin < columns; begin += kColumns) {
-      const std::int64_t count = std::min(kColumns, columns - begin);
+    for (std::int64_t begin = 0; begin < columns; begin += kColumnsAtOnce) {
+      const std::int64_t count = std::min(kColumnsAtOnce, columns - begin);
       fill_products(slice, n, begin, count);
       multiply({.values = weight, .rows = layer.maps, .columns = products(n)},
                {.values = products_.data(), .rows = products(n), .columns = count}, layer.values.data() + begin,
@@ -167,8 +167,8 @@ void CompressedInteraction::backward(const Slice& slice) {
     }
     const float* weight = symmetric(n) ? folded_.data() : slice.parameters + layer.weight;
     float* weight_gradient = symmetric(n) ? folded_gradient_.data() : slice.gradient + layer.weight;
-    for (std::int64_t begin = 0; begin < columns; begin += kColumns) {
-      const std::int64_t count = std::min(kColumns, columns - begin);
+    for (std::int64_t begin = 0; begin < columns; begin += kColumnsAtOnce) {
+      const std::int64_t count = std::min(kColumnsAtOnce, columns - begin);
       fill_products(slice, n, begin, count);
       const MatrixView slopes{
           .values = layer.gradient.data() + begin, .rows = layer.maps, .columns = count, .stride = columns};
