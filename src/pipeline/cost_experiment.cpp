@@ -76,7 +76,10 @@ std::string cost_markdown(const Json& document) {
   for (const Json& run : document.at("runs")) {
     std::vector<std::string> cells{run_title(run)};
     for (std::string cell : gains_of(run)) {
-      if (cell.ends_with("*") || cell.ends_with("*†")) cell.insert(cell.find('*'), "\\");
+      if (const auto star = cell.find('*');
+          star != std::string::npos && (cell.ends_with("*") || cell.ends_with("*†"))) {
+        cell = fmt::format("{}\\{}", cell.substr(0, star), cell.substr(star));
+      }
       cells.push_back(std::move(cell));
     }
     append(cells, seconds_of(run, groups));

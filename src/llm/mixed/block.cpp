@@ -38,7 +38,7 @@ struct Kept {
   Tensor gate_up;   ///< [rows, 2 * intermediate] bfloat16
 };
 
-/// BlockMemory of a thread for one chunk.
+/// What a thread works in for one chunk.
 struct BlockMemory {
   std::vector<float> wide, branch, joint, factors;
   std::vector<Bfloat16Bits> activated;
