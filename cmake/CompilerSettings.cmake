@@ -20,7 +20,7 @@ if(LLAMA4REC_NATIVE)
 endif()
 if(LLAMA4REC_SANITIZE)
   # Left out: what AddressSanitizer finds as well (null, object sizes, pointers beyond their object, virtual calls on dead objects), and
-  # alignment, which matters on x86 only where the processor itself stops the program; a third of the compile time.
+  # alignment, which matters on x86 only where the processor itself stops the program: up to a third of a source's compile time.
   target_compile_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE} -fno-sanitize=null,object-size,vptr,pointer-overflow,alignment
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(llama4rec_flags INTERFACE -fsanitize=${LLAMA4REC_SANITIZE})

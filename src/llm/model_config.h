@@ -60,10 +60,10 @@ std::int64_t parameter_count(const ModelConfig& config);
 
 /// Reads "llama", "qwen2" and "mistral" models. Checks every value; DataError names the file, the key and what was expected. Features that
 /// we lack (other rotary scalings, other activations, biases elsewhere) are refused, not ignored; a sliding window bounds the context.
-ModelConfig config_from_json(const std::string& json, const std::string& file);
+ModelConfig config_from_json(const std::string& text, const std::string& file);
 
 /// Adds the end tokens of a generation_config.json (chat models name more of them there).
-void add_generation_config(const std::string& json, const std::string& file, ModelConfig& config);
+void add_generation_config(const std::string& text, const std::string& file, ModelConfig& config);
 std::string generation_config_to_json(const ModelConfig& config);
 
 }  // namespace llama4rec::llm

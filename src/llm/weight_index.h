@@ -7,6 +7,6 @@
 namespace llama4rec::llm {
 
 /// Names of tensors and of the files that hold them. DataError naming `file`, its key and the tensor where that is no file of the folder.
-std::map<std::string, std::string> parse_weight_index(const std::string& json, const std::string& file);
+std::map<std::string, std::string> parse_weight_index(const std::string& text, const std::string& file);
 
 }  // namespace llama4rec::llm

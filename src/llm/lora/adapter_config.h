@@ -17,6 +17,6 @@ struct AdapterConfig {
 };
 
 /// Everything but `chat`. DataError names `file` and the key: another kind of adapters, or one that changes what we do not know.
-AdapterConfig adapter_config_from_json(const std::string& json, const std::string& file);
+AdapterConfig adapter_config_from_json(const std::string& text, const std::string& file);
 
 }  // namespace llama4rec::llm

@@ -1,14 +1,12 @@
 #include "recommenders/direct/lightgcn.h"
 
-#include <utility>
-
 namespace llama4rec::recommenders {
 
 void LightGcnOptions::declare(config::OptionVisitor& visit) {
   visit.option("lightgcn.layers", layers, config::between(1, 16), "Layers of propagation over the user-item graph.");
 }
 
-LightGcn::LightGcn(EmbeddingSettings settings, const LightGcnOptions& options)
+LightGcn::LightGcn(const EmbeddingSettings& settings, const LightGcnOptions& options)
     : EmbeddingRecommender(settings.with_layers(options.layers)) {}
 
 }  // namespace llama4rec::recommenders

@@ -14,7 +14,7 @@ struct LightGcnOptions {
 /// bpr_trainer.h states.
 class LightGcn final : public EmbeddingRecommender {
  public:
-  LightGcn(EmbeddingSettings settings, const LightGcnOptions& options);
+  LightGcn(const EmbeddingSettings& settings, const LightGcnOptions& options);
   [[nodiscard]] std::string name() const override { return "lightgcn"; }
 };
 

@@ -1,18 +1,8 @@
 #include "recommenders/direct/matrix_factorization.h"
 
-#include <utility>
-
 namespace llama4rec::recommenders {
-namespace {
 
-EmbeddingSettings without_layers(EmbeddingSettings settings) {
-  settings.layers = 0;
-  return settings;
-}
-
-}  // namespace
-
-MatrixFactorization::MatrixFactorization(EmbeddingSettings settings)
-    : EmbeddingRecommender(without_layers(std::move(settings))) {}
+MatrixFactorization::MatrixFactorization(const EmbeddingSettings& settings)
+    : EmbeddingRecommender(settings.with_layers(0)) {}
 
 }  // namespace llama4rec::recommenders

@@ -8,7 +8,7 @@ namespace llama4rec::recommenders {
 /// Score of (u, i): the product of their embeddings, trained as bpr_trainer.h states.
 class MatrixFactorization final : public EmbeddingRecommender {
  public:
-  explicit MatrixFactorization(EmbeddingSettings settings);
+  explicit MatrixFactorization(const EmbeddingSettings& settings);
   [[nodiscard]] std::string name() const override { return "mf"; }
 };
 

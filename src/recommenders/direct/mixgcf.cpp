@@ -1,7 +1,5 @@
 #include "recommenders/direct/mixgcf.h"
 
-#include <utility>
-
 #include "recommenders/direct/mixgcf_trainer.h"
 
 namespace llama4rec::recommenders {
@@ -14,7 +12,7 @@ void MixGcfOptions::declare(config::OptionVisitor& visit) {
                "Probability that a value of a propagated embedding is left out in training.");
 }
 
-MixGcf::MixGcf(EmbeddingSettings settings, const MixGcfOptions& options)
+MixGcf::MixGcf(const EmbeddingSettings& settings, const MixGcfOptions& options)
     : EmbeddingRecommender(settings.with_layers(options.layers)), options_(options) {}
 
 std::unique_ptr<BprTrainer> MixGcf::make_trainer(const TrainerParts& parts) const {

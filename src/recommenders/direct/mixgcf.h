@@ -15,7 +15,7 @@ struct MixGcfOptions {
 /// Scores as LightGCN's, trained as mixgcf_trainer.h states.
 class MixGcf final : public EmbeddingRecommender {
  public:
-  MixGcf(EmbeddingSettings settings, const MixGcfOptions& options);
+  MixGcf(const EmbeddingSettings& settings, const MixGcfOptions& options);
   [[nodiscard]] std::string name() const override { return "mixgcf"; }
 
  protected:

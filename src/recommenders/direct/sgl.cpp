@@ -18,7 +18,7 @@ void SglOptions::declare(config::OptionVisitor& visit) {
                "Users are contrasted with users and items with items, or all of a batch with all.");
 }
 
-Sgl::Sgl(EmbeddingSettings settings, SglOptions options)
+Sgl::Sgl(const EmbeddingSettings& settings, SglOptions options)
     : EmbeddingRecommender(settings.with_layers(options.layers)), options_(std::move(options)) {}
 
 std::unique_ptr<BprTrainer> Sgl::make_trainer(const TrainerParts& parts) const {

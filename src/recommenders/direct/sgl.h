@@ -20,7 +20,7 @@ struct SglOptions {
 /// Scores as LightGCN's over the whole graph, trained as sgl_trainer.h states.
 class Sgl final : public EmbeddingRecommender {
  public:
-  Sgl(EmbeddingSettings settings, SglOptions options);
+  Sgl(const EmbeddingSettings& settings, SglOptions options);
   [[nodiscard]] std::string name() const override { return "sgl"; }
 
  protected:
